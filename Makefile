@@ -1,0 +1,65 @@
+# Every target sets up what it needs. `make help` lists them.
+PYTHON ?= python3
+PIP_ARGS ?=
+LAB_ARGS ?=
+NB ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help env lab test fast nb notebooks verify pull nbtest lint bench doctor clean
+
+help:  ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The stamp is touched last, so that a half-finished install is tried again.
+$(STAMP): requirements.txt constraints.txt pyproject.toml Makefile
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); \
+	  sys.exit(0 if ok else "Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python has no venv: sudo apt install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing into $(VENV) (a few minutes, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -r requirements.txt
+	@touch $@
+
+env: $(STAMP)  ## create .venv and install the tested versions
+	@echo "ready: $(BIN)/python"
+
+lab: $(STAMP)  ## open JupyterLab on the first notebook
+	@$(BIN)/python -m course_utils.authoring lab -- $(LAB_ARGS)
+
+test: lint  ## everything: style, units, doctests, every notebook cell compared, offline
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+fast: $(STAMP)  ## unit tests and contracts only, no notebook is executed
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile tests course_utils
+
+nbtest: $(STAMP)  ## one notebook, both editions, every cell compared: make nbtest NB=01
+	@$(BIN)/python -m pytest -q notebooks/$(NB)_*.ipynb notebooks/solutions/$(NB)_*.ipynb
+
+lint: $(STAMP)  ## style of the sources
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+notebooks: $(STAMP)  ## build both editions of every notebook from notebooks/source
+	@$(BIN)/python -m course_utils.authoring build
+
+nb: $(STAMP)  ## build one: make nb NB=01
+	@$(BIN)/python -m course_utils.authoring build $(NB)
+
+verify: $(STAMP)  ## rebuild everything and compare every byte, figures included
+	@$(BIN)/python -m course_utils.authoring build --check $(NB)
+
+pull: $(STAMP)  ## bring an edit made in JupyterLab back to the source: make pull NB=01
+	@$(BIN)/python -m course_utils.authoring pull $(NB)
+
+bench: $(STAMP)  ## run the benchmarks (minutes)
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+doctor: $(STAMP)  ## is this machine ready?
+	@$(BIN)/python -m course_utils
+
+clean:  ## remove .venv and caches
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,68 @@
+"""What every test run shares: no network, notebooks as nobody is at the keyboard,
+and a last line that says how many stored outputs were compared."""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent
+OFFLINE = ROOT / "tests" / "offline"
+
+sys.path.insert(0, str(OFFLINE))
+import sitecustomize  # noqa: E402, F401  (cuts the network in this process)
+
+from course_utils.authoring.build import KERNEL_ENVIRONMENT  # noqa: E402
+
+os.environ.update(KERNEL_ENVIRONMENT)
+
+collect_ignore = [
+    "tests/offline",
+    "course_utils/__main__.py",
+    "course_utils/authoring/__main__.py",
+]
+
+
+def _count_comparisons():
+    from nbval.plugin import IPyNbCell
+
+    compare = IPyNbCell.compare_outputs
+
+    def counting(self, test, ref, skip_compare=None):
+        skipped = set(skip_compare or self.parent.skip_compare)
+        compared = sum(
+            "text" in output
+            or "ename" in output
+            or bool(set(output.get("data", {})) - skipped)
+            for output in ref
+        )
+        self.user_properties.append(("outputs_compared", compared))
+        return compare(self, test, ref, skip_compare)
+
+    IPyNbCell.compare_outputs = counting
+
+
+_count_comparisons()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how many stored outputs were compared."""
+    reports = [
+        report
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        if report.when == "call" and ".ipynb" in report.nodeid
+    ]
+    if not reports:
+        return
+    compared = sum(
+        value
+        for report in reports
+        for name, value in report.user_properties
+        if name == "outputs_compared"
+    )
+    notebooks = len({report.nodeid.split("::")[0] for report in reports})
+    terminalreporter.write_sep("-", "notebooks")
+    terminalreporter.write_line(
+        f"{notebooks} notebooks, {len(reports)} code cells run, "
+        f"{compared} stored outputs compared"
+    )

@@ -1,0 +1,23 @@
+"""Support package of the notebook course "Embeddings, Opened".
+
+One module per notebook, same stem: ``tokenization``, ``lookup``, ``positions``,
+``attention``, ``pooling`` rebuild the stages of a text-embedding model; ``search``
+ships one. ``assets`` finds the real weights and vocabularies, ``corpora`` the
+authored data, ``classroom`` makes a notebook a lesson.
+
+Importing the package costs next to nothing: no module below is loaded, torch and
+transformers least of all. It sets three defaults of the environment, which have to
+stand before those libraries are imported, and never overrides yours.
+"""
+
+import os
+
+__version__ = "0.1.0"
+
+# Threads of a finished parallel region sleep instead of spinning: on a machine shared
+# with a browser this is worth far more than the few percent that it costs when idle.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# tokenizers would warn after a fork; our batches are small.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# A progress bar in a stored output is noise.
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

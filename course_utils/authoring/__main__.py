@@ -1,0 +1,72 @@
+"""``python -m course_utils.authoring build [NN] [--check] | pull NN | lab``."""
+
+import argparse
+import sys
+
+import nbformat
+
+from course_utils.authoring.build import build, sources, write_atomically
+from course_utils.authoring.lab import open_lab
+from course_utils.authoring.source import (
+    EDITIONS,
+    ROOT,
+    SourceError,
+    edition_of,
+    path_of,
+    pull,
+)
+
+
+def _changed(source, edition) -> bool:
+    made = [cell.source for cell in edition_of(source, edition).cells]
+    file = path_of(source.stem, edition)
+    found = [cell.source for cell in nbformat.read(file, as_version=4).cells]
+    return made != found
+
+
+def _pull(number: str) -> int:
+    found = sources(number)
+    if not number or len(found) != 1:
+        print("name one notebook: make pull NB=01")
+        return 1
+    source = found[0]
+    edited = [edition for edition in EDITIONS if _changed(source, edition)]
+    if len(edited) == 2:
+        print("both editions were edited: undo one of them (git checkout), pull again")
+        return 1
+    if not edited:
+        print(f"{source.relative_to(ROOT)}: nothing was edited")
+        return 0
+    try:
+        write_atomically(source, pull(source, edited[0]))
+    except SourceError as error:
+        print(error)
+        return 1
+    name = path_of(source.stem, edited[0]).relative_to(ROOT)
+    print(
+        f"{source.relative_to(ROOT)}: taken over from {name}; now: make nb NB={number}"
+    )
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one of the commands and return its exit code."""
+    parser = argparse.ArgumentParser(prog="course_utils.authoring", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    building = commands.add_parser("build", help="source -> both editions")
+    building.add_argument("number", nargs="?", default="")
+    building.add_argument("--check", action="store_true", help="compare, do not write")
+    pulling = commands.add_parser("pull", help="edited notebook -> source")
+    pulling.add_argument("number", nargs="?", default="")
+    lab = commands.add_parser("lab", help="open JupyterLab")
+    lab.add_argument("arguments", nargs=argparse.REMAINDER)
+    chosen = parser.parse_args(arguments)
+    if chosen.command == "build":
+        return build(chosen.number, chosen.check)
+    if chosen.command == "pull":
+        return _pull(chosen.number)
+    return open_lab([word for word in chosen.arguments if word != "--"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""Read a source, derive its two editions, and bring an edited notebook back.
+
+A source is a percent script. Between ``### BEGIN SOLUTION`` and ``### END SOLUTION``
+stands what only the solved edition shows. Two cells are generated and never written by
+hand: the links below the title and the bootstrap cell before the first code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+SOURCES = NOTEBOOKS / "source"
+EDITIONS = ("student", "solutions")
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+STUB = 'raise NotImplementedError("your code here")'
+_SOLUTION = re.compile(
+    rf"^([ \t]*){re.escape(BEGIN)}[ \t]*\n(.*?)^[ \t]*{re.escape(END)}[ \t]*(?:\n|$)",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+class SourceError(ValueError):
+    """A source or an edited notebook is not of the form that can be built."""
+
+
+def path_of(stem: str, edition: str) -> Path:
+    """Where an edition lies: ``notebooks/`` or ``notebooks/solutions/``."""
+    folder = NOTEBOOKS if edition == "student" else NOTEBOOKS / "solutions"
+    return folder / f"{stem}.ipynb"
+
+
+@cache
+def settings() -> dict:
+    """Read ``[tool.course]`` of pyproject.toml: repository and branch."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)["tool"]["course"]
+
+
+def _links(stem: str, edition: str) -> NotebookNode:
+    repository, branch = settings()["repository"], settings()["branch"]
+    file = path_of(stem, edition).relative_to(ROOT).as_posix()
+    other = EDITIONS[1 - EDITIONS.index(edition)]
+    there = f"solutions/{stem}.ipynb" if edition == "student" else f"../{stem}.ipynb"
+    cell = new_markdown_cell(
+        f"[Open in Colab](https://colab.research.google.com/github/{repository}/blob/"
+        f"{branch}/{file}) · "
+        f"[Open in Binder](https://mybinder.org/v2/gh/{repository}/{branch}"
+        f"?urlpath=lab/tree/{file}) · "
+        f"[{'Solved' if other == 'solutions' else 'Student'} edition]({there})"
+    )
+    cell.metadata.tags = ["generated"]
+    return cell
+
+
+def _bootstrap() -> NotebookNode:
+    repository, branch = settings()["repository"], settings()["branch"]
+    cell = new_code_cell(
+        "from importlib.util import find_spec\n\n"
+        'if find_spec("course_utils") is None:  # on Colab only: install the course\n'
+        f'    %pip install --quiet "git+https://github.com/{repository}@{branch}"'
+    )
+    cell.metadata.tags = ["generated"]
+    return cell
+
+
+def student_text(text: str) -> str:
+    """Replace every solution by the stub, at the solution's own indentation.
+
+    >>> print(student_text("def f():\\n    ### BEGIN SOLUTION\\n    return 1\\n"
+    ...                    "    ### END SOLUTION"))
+    def f():
+        raise NotImplementedError("your code here")
+    """
+    return _SOLUTION.sub(lambda found: f"{found[1]}{STUB}\n", text).rstrip("\n")
+
+
+def solved_text(text: str) -> str:
+    """Drop the marker lines and keep what is between them."""
+    return _SOLUTION.sub(lambda found: found[2], text).rstrip("\n")
+
+
+def _solved_markdown(text: str) -> str:
+    """Relative links of a cell, seen from ``notebooks/solutions/``."""
+    text = re.sub(r"\]\(\.\./", "](../../", text)
+    return re.sub(r"\]\(images/", "](../images/", text)
+
+
+def _edition_text(cell: NotebookNode, edition: str) -> str:
+    if cell.cell_type == "markdown":
+        return cell.source if edition == "student" else _solved_markdown(cell.source)
+    return (student_text if edition == "student" else solved_text)(cell.source)
+
+
+def read_source(path: Path) -> list[NotebookNode]:
+    """Parse a percent script into cells.
+
+    Raises:
+        SourceError: it does not begin with a title, holds a cell of another kind, or
+            a solution is not closed.
+    """
+    cells = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells
+    if not cells or not cells[0].source.startswith("# "):
+        raise SourceError(
+            f"{path.name}: the first cell must be a title, '# NN · a question'"
+        )
+    for cell in cells:
+        if cell.cell_type not in ("markdown", "code"):
+            raise SourceError(f"{path.name}: no cells of type {cell.cell_type}")
+        left = _SOLUTION.sub("", cell.source)
+        if BEGIN in left or END in left:
+            raise SourceError(f"{path.name}: unpaired solution mark in\n{cell.source}")
+    return cells
+
+
+def edition_of(path: Path, edition: str) -> NotebookNode:
+    """Make one edition of a source, not yet executed, with its generated cells."""
+    made = []
+    for cell in read_source(path):
+        if cell.cell_type == "code" and not any(c.cell_type == "code" for c in made):
+            made.append(_bootstrap())
+        new = new_markdown_cell if cell.cell_type == "markdown" else new_code_cell
+        made.append(new(_edition_text(cell, edition)))
+        if tags := cell.metadata.get("tags"):
+            made[-1].metadata.tags = list(tags)
+        if len(made) == 1:
+            made.append(_links(path.stem, edition))
+    notebook = new_notebook(cells=number(made))
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {
+                "display_name": "Python 3 (ipykernel)",
+                "language": "python",
+                "name": "python3",
+            },
+            "language_info": {"name": "python"},
+        }
+    )
+    return notebook
+
+
+def number(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """Give each cell an id from its content; twins are told apart by their order."""
+    seen: dict[str, int] = {}
+    for cell in cells:
+        key = f"{cell.cell_type}\n{cell.source}"
+        seen[key] = seen.get(key, 0) + 1
+        digest = hashlib.sha256(f"{key}\n{seen[key]}".encode()).hexdigest()
+        cell.id = digest[:12]
+    return list(cells)
+
+
+def _with_marks(edited: str, original: str, edition: str) -> str:
+    """Put the solution marks of ``original`` back around the edited solution."""
+    blocks = list(_SOLUTION.finditer(original))
+    if edition == "student" or len(blocks) != 1:
+        raise SourceError(
+            "a cell with a solution was edited here; edit it in the solved edition, "
+            f"or in the source itself:\n{edited}"
+        )
+    block = blocks[0]
+    before, after = original[: block.start()], original[block.end() :]
+    if not (edited.startswith(before) and edited.rstrip("\n").endswith(after.strip())):
+        raise SourceError(
+            "both the frame and the solution of an exercise were edited; "
+            f"edit it in the source itself:\n{edited}"
+        )
+    end = len(edited.rstrip("\n")) - len(after.strip()) if after.strip() else None
+    body = edited[len(before) : end].rstrip("\n")
+    tail = f"\n{after.strip()}" if after.strip() else ""
+    return f"{before}{block[1]}{BEGIN}\n{body}\n{block[1]}{END}{tail}"
+
+
+def pull(path: Path, edition: str) -> str:
+    """Return the source that an edited edition corresponds to, as percent text.
+
+    Unchanged cells keep the source's own text, solutions included; new, moved, changed
+    and deleted cells follow the notebook.
+
+    Raises:
+        SourceError: an exercise was edited in a way that leaves its solution unclear.
+    """
+    originals = read_source(path)
+    by_text = {_edition_text(cell, edition): cell for cell in originals}
+    edited = nbformat.read(path_of(path.stem, edition), as_version=4)
+    cells = []
+    # Exercises are recognised by their first line, the name of what is built.
+    exercises = {
+        cell.source.split("\n", 1)[0]: cell
+        for cell in originals
+        if _SOLUTION.search(cell.source)
+    }
+    for cell in edited.cells:
+        tags = cell.metadata.get("tags", [])
+        if "generated" in tags:
+            continue
+        if cell.source in by_text:
+            kept = by_text[cell.source].source
+        elif cell.cell_type == "code" and cell.source.split("\n", 1)[0] in exercises:
+            original = exercises[cell.source.split("\n", 1)[0]].source
+            kept = _with_marks(cell.source, original, edition)
+        elif cell.cell_type == "markdown" and edition == "solutions":
+            kept = cell.source.replace("](../../", "](../")
+            kept = kept.replace("](../images/", "](images/")
+        else:
+            kept = cell.source
+        new = new_markdown_cell if cell.cell_type == "markdown" else new_code_cell
+        cells.append(new(kept))
+        if tags:
+            cells[-1].metadata.tags = list(tags)
+    return percent(cells)
+
+
+def percent(cells: Sequence[NotebookNode]) -> str:
+    """Cells as a percent script, the way the sources are written."""
+    text = jupytext.writes(new_notebook(cells=list(cells)), fmt="py:percent")
+    return re.sub(r"\A# ---\n.*?# ---\n+", "", text, flags=re.DOTALL)

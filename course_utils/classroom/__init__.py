@@ -1,0 +1,27 @@
+"""What makes a notebook a lesson: start, predict, check, claim, quiz, show.
+
+Topic modules never import this package; notebooks import little else.
+"""
+
+from course_utils.classroom import plots
+from course_utils.classroom.check import check
+from course_utils.classroom.claims import claim, trial
+from course_utils.classroom.predict import predict, reveal, scorecard
+from course_utils.classroom.quiz import Quiz
+from course_utils.classroom.session import start
+from course_utils.classroom.show import show_tokens
+from course_utils.classroom.widgets import explore
+
+__all__ = [
+    "Quiz",
+    "check",
+    "claim",
+    "explore",
+    "plots",
+    "predict",
+    "reveal",
+    "scorecard",
+    "show_tokens",
+    "start",
+    "trial",
+]

@@ -1,0 +1,1 @@
+"""One module per notebook, same stem; each has a list ``EXERCISES``."""

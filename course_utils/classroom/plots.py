@@ -1,0 +1,216 @@
+"""One look for every figure, alt text for every figure, a printed fact for every one.
+
+A helper takes data and labels and returns ``(fig, ax)``; ``show`` puts the figure on
+the page with its alt text and prints the fact that it shows, so that nobody needs to see
+the picture to follow, and so that a test can compare it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Okabe and Ito: told apart with every kind of colour vision.
+BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
+RED, SKY, YELLOW, BLACK = "#D55E00", "#56B4E9", "#F0E442", "#000000"
+PALETTE = (BLUE, ORANGE, GREEN, PINK, RED, SKY, YELLOW, BLACK)
+
+
+def use_style() -> None:
+    """Set the course's plot style: 6 × 3.5 inches, no frame, Okabe-Ito colours."""
+    matplotlib.rcParams.update(
+        {
+            "figure.figsize": (6, 3.5),
+            "figure.dpi": 100,
+            "figure.facecolor": "white",
+            "axes.facecolor": "white",
+            "axes.prop_cycle": matplotlib.cycler(color=PALETTE),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlelocation": "left",
+            "axes.titlesize": 11,
+            "font.size": 10,
+            "legend.frameon": False,
+            "image.cmap": "viridis",
+            "svg.hashsalt": "embeddings-opened",
+        }
+    )
+
+
+class Picture:
+    """A finished figure: PNG bytes and the text that says what they show."""
+
+    def __init__(self, png: bytes, alt: str, width: int) -> None:
+        """Keep what a front end needs; the figure itself may be closed."""
+        self.png, self.alt, self.width = png, alt, width
+
+    def __repr__(self) -> str:
+        """The alt text: what a reader without the picture gets."""
+        return f"[figure] {self.alt}"
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data = {"image/png": self.png, "text/plain": repr(self)}
+        return data, {"image/png": {"alt": self.alt, "width": self.width}}
+
+
+def picture(fig: Figure, alt: str) -> Picture:
+    """Draw a figure into a ``Picture`` and close it.
+
+    Raises:
+        ValueError: the alt text is empty or too short to say anything.
+    """
+    if len(alt.split()) < 4:
+        raise ValueError(f"alt text must say what the figure shows, got {alt!r}")
+    buffer = io.BytesIO()
+    fig.savefig(
+        buffer, format="png", dpi=150, bbox_inches="tight", metadata={"Software": None}
+    )
+    plt.close(fig)
+    width = int.from_bytes(buffer.getvalue()[16:20], "big")
+    return Picture(buffer.getvalue(), alt, round(width / 1.5))
+
+
+def show(fig: Figure, alt: str, fact: str) -> None:
+    """Put a figure on the page with its alt text, and print the fact it shows.
+
+    Args:
+        fig: the figure, as ``bars`` and its kin return it. It is closed afterwards.
+        alt: one sentence for a reader who cannot see it: kind of chart, axes, shape.
+        fact: one line with the number or order to be seen, computed, not typed.
+    """
+    from IPython.display import display
+
+    display(picture(fig, alt))
+    print(fact)
+
+
+def bars(
+    values: Mapping[str, float],
+    title: str,
+    xlabel: str,
+    digits: int = 0,
+    ax: Axes | None = None,
+) -> tuple[Figure, Axes]:
+    """Horizontal bars, first entry on top, each with its value at the end.
+
+    Raises:
+        ValueError: there is nothing to draw.
+    """
+    if not values:
+        raise ValueError("bars needs at least one value")
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6, 0.6 + 0.38 * len(values)))
+    names = list(values)
+    drawn = ax.barh(names, list(values.values()), color=BLUE, height=0.7)
+    ax.bar_label(drawn, fmt=f"{{:,.{digits}f}}", padding=3)
+    ax.invert_yaxis()
+    ax.margins(x=0.15)
+    ax.set(title=title, xlabel=xlabel)
+    return ax.figure, ax
+
+
+def grouped_bars(
+    groups: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    title: str,
+    ylabel: str,
+) -> tuple[Figure, Axes]:
+    """Vertical bars side by side: one group per name, one colour and hatch per series.
+
+    Raises:
+        ValueError: a series has not one value per group.
+    """
+    fig, ax = plt.subplots(figsize=(7.5, 3.5))
+    width = 0.8 / len(series)
+    hatches = ("", "//", "..", "xx", "--", "++")
+    for i, (name, values) in enumerate(series.items()):
+        if len(values) != len(groups):
+            raise ValueError(
+                f"{name} has {len(values)} values for {len(groups)} groups"
+            )
+        places = [g + (i - (len(series) - 1) / 2) * width for g in range(len(groups))]
+        ax.bar(
+            places,
+            values,
+            width,
+            label=name,
+            color=PALETTE[i],
+            hatch=hatches[i % len(hatches)],
+            edgecolor="white",
+        )
+    ax.set_xticks(range(len(groups)), groups)
+    ax.set(title=title, ylabel=ylabel)
+    ax.legend(ncols=2, fontsize=9)
+    return fig, ax
+
+
+def lines(
+    x: Sequence[float],
+    series: Mapping[str, Sequence[float]],
+    title: str,
+    xlabel: str,
+    ylabel: str,
+) -> tuple[Figure, Axes]:
+    """Lines over one axis, each with its own marker as well as its own colour."""
+    fig, ax = plt.subplots()
+    for marker, (name, values) in zip("osD^vPX*", series.items(), strict=False):
+        ax.plot(x, values, marker=marker, markersize=4, label=name)
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    if len(series) > 1:
+        ax.legend(fontsize=9)
+    return fig, ax
+
+
+def heatmap(
+    values: Sequence[Sequence[float]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str,
+    diverging: bool = False,
+    digits: int | None = 2,
+) -> tuple[Figure, Axes]:
+    """A matrix as colours, with the numbers in the cells unless ``digits`` is None.
+
+    ``diverging`` centres the colour map at 0, for values that have a sign.
+
+    Raises:
+        ValueError: the labels do not fit the matrix.
+    """
+    import numpy as np
+
+    matrix = np.asarray(values, dtype=float)
+    if matrix.shape != (len(rows), len(columns)):
+        raise ValueError(
+            f"matrix {matrix.shape} needs as many labels, "
+            f"got {len(rows)} rows and {len(columns)} columns"
+        )
+    size = (1.8 + 0.62 * len(columns), 1.0 + 0.42 * len(rows))
+    fig, ax = plt.subplots(figsize=size)
+    limit = float(np.abs(matrix).max()) or 1.0
+    scale = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if diverging else {}
+    image = ax.imshow(matrix, aspect="auto", **scale)
+    ax.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
+    ax.set_yticks(range(len(rows)), rows)
+    ax.spines[:].set_visible(False)
+    ax.set_title(title)
+    if digits is None:
+        fig.colorbar(image, ax=ax, shrink=0.8)
+        return fig, ax
+    for (i, j), value in np.ndenumerate(matrix):
+        red, green, blue, _ = image.cmap(image.norm(value))
+        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+        ax.text(
+            j,
+            i,
+            f"{value:.{digits}f}",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="white" if dark else "black",
+        )
+    return fig, ax

@@ -1,0 +1,70 @@
+"""The state of one lesson: which notebook, which guesses, which exercises."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+SEED = 7
+
+
+@dataclass
+class Session:
+    """What one kernel remembers. ``start`` makes a fresh one."""
+
+    stem: str = ""
+    predictions: dict = field(default_factory=dict)  # key -> predict.Prediction
+    exercises: dict[str, bool] = field(default_factory=dict)  # id -> solved
+
+
+current = Session()
+
+
+def live() -> bool:
+    """Whether a person may move things: false while notebooks are built or tested."""
+    return os.environ.get("COURSE_STATIC") != "1"
+
+
+def start(stem: str) -> None:
+    """Begin a lesson: one seed, fixed threads, one plot style, quiet libraries.
+
+    Args:
+        stem: the notebook's name without its ending, such as ``"01_tokenization"``.
+
+    Raises:
+        ValueError: ``stem`` is not of the form ``NN_topic``.
+    """
+    number, _, topic = stem.partition("_")
+    if not (number.isdigit() and topic.isidentifier()):
+        raise ValueError(
+            f"start() takes a name such as '01_tokenization', not {stem!r}"
+        )
+    import random
+
+    import numpy as np
+
+    from course_utils.classroom import plots
+
+    current.__init__(stem=stem)
+    random.seed(SEED)
+    np.random.seed(SEED)
+    plots.use_style()
+    _quiet()
+    print(f"{number} {topic.replace('_', ' ')}: ready")
+
+
+def _quiet() -> None:
+    import logging
+    import sys
+    import warnings
+
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    for name in ("transformers", "sentence_transformers", "huggingface_hub", "faiss"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if "transformers" in sys.modules:
+        sys.modules["transformers"].utils.logging.disable_progress_bar()
+    if "torch" in sys.modules:
+        torch = sys.modules["torch"]
+        torch.manual_seed(SEED)
+        torch.set_num_threads(min(2, os.cpu_count() or 1))
