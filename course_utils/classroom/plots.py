@@ -1,8 +1,8 @@
 """One look for every figure, alt text for every figure, a printed fact for every one.
 
-A helper takes data and labels and returns ``(fig, ax)``; ``show`` puts the figure on
-the page with its alt text and prints the fact that it shows, so that nobody needs to see
-the picture to follow, and so that a test can compare it.
+A helper takes data and labels and returns ``(fig, ax)``; ``show`` puts the figure
+on the page with its alt text and prints the fact that it shows: nobody needs to see
+the picture to follow, and a test can compare it.
 """
 
 from __future__ import annotations
