@@ -23,6 +23,19 @@ _ROOT = Path(__file__).parent
 
 NewsLabel = Literal["World", "Sports", "Business", "Sci/Tech"]
 NEWS_LABELS: tuple[str, ...] = get_args(NewsLabel)  # in the order of AG News, 1 to 4
+LANGUAGES = {
+    "en": "English",
+    "es": "Spanish",
+    "de": "German",
+    "fr": "French",
+    "pt": "Portuguese",
+    "tr": "Turkish",
+    "zh": "Chinese",
+    "ja": "Japanese",
+    "ru": "Russian",
+    "ar": "Arabic",
+    "hi": "Hindi",
+}
 QueryKind = Literal["paraphrase", "identifier", "typo", "negation", "unanswerable"]
 
 

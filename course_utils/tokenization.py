@@ -104,6 +104,9 @@ def split_text(text: str, pattern: str | None = None) -> Iterator[str]:
         yield text[end:]
 
 
+LOOK_AHEAD = 101  # one more than the longest word that WordPiece cuts
+
+
 def to_bytes(text: str) -> bytes:
     """UTF-8, lone surrogates included, so that every Python string has a way back."""
     return text.encode("utf-8", errors="surrogatepass")
@@ -356,6 +359,10 @@ def truncate(text: str, limit: int, vocabulary: Vocabulary) -> str:
     family emoji), and the result, encoded again, does not exceed the limit: both fail
     if one decodes the first ``limit`` ids. Special tokens are not counted.
 
+    A longer beginning may need fewer tokens ("crèm" is three, "crème" two), so the
+    search by halves is followed by a look at the next ``LOOK_AHEAD`` characters, until
+    none of them fits.
+
     Raises:
         ValueError: ``limit`` is negative.
     """
@@ -364,13 +371,18 @@ def truncate(text: str, limit: int, vocabulary: Vocabulary) -> str:
     if len(vocabulary.encode(text)) <= limit:
         return text
     cuts = [0, *(match.end() for match in regex.finditer(r"\X", text))]
-    low, high = 0, len(cuts) - 1  # cuts[low] fits, cuts[high] does not
+
+    def fits(cut: int) -> bool:
+        return len(vocabulary.encode(text[: cuts[cut]])) <= limit
+
+    low, high = 0, len(cuts) - 1  # the first fits, the second does not
     while high - low > 1:
         middle = (low + high) // 2
-        if len(vocabulary.encode(text[: cuts[middle]])) <= limit:
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    while ahead := [
+        cut for cut in range(low + 1, min(low + LOOK_AHEAD, len(cuts))) if fits(cut)
+    ]:
+        low = ahead[-1]
     return text[: cuts[low]]
 
 
@@ -387,22 +399,30 @@ def html_to_text(html: str) -> str:
     """
     if not isinstance(html, str):
         raise TypeError(f"html_to_text takes a string, not {type(html).__name__}")
-    from bs4 import BeautifulSoup, Comment
+    from bs4 import BeautifulSoup
+    from bs4.element import PreformattedString  # comments, the doctype, CDATA
 
     soup = BeautifulSoup(html, "html.parser")
     for tag in soup(["script", "style", "noscript", "template", "svg", "head"]):
         tag.decompose()
-    for comment in soup.find_all(string=lambda s: isinstance(s, Comment)):
-        comment.extract()
-    for tag in soup(["td", "th"]):
-        tag.append(" ")
+    for string in soup.find_all(string=True):
+        if isinstance(string, PreformattedString):
+            string.extract()
+        elif string.find_parent("pre"):
+            string.replace_with(string.replace(" ", _KEPT_SPACE))
+        else:
+            string.replace_with(regex.sub(r"\s+", " ", string))
     for tag in soup(_BLOCKS):
         tag.insert_before("\n")
         tag.append("\n")
+    for tag in soup(["a", "button", "td", "th"]):  # told apart by the eye, not by text
+        if getattr(tag.next_sibling, "name", None) == tag.name:
+            tag.insert_after(" ")
     lines = (" ".join(line.split()) for line in soup.get_text().split("\n"))
-    return "\n".join(filter(None, lines))
+    return "\n".join(filter(None, lines)).replace(_KEPT_SPACE, " ")
 
 
+_KEPT_SPACE = "\ue000"  # private use: stands for the blanks of <pre> until the end
 _BLOCKS = (
     "address article aside blockquote br dd div dl dt fieldset figcaption figure "
     "footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section table tr ul"

@@ -7,18 +7,20 @@ from course_utils.classroom import plots
 from course_utils.classroom.check import check
 from course_utils.classroom.claims import claim, trial
 from course_utils.classroom.predict import predict, reveal, scorecard
-from course_utils.classroom.quiz import Quiz
+from course_utils.classroom.quiz import Quiz, quiz
 from course_utils.classroom.session import start
-from course_utils.classroom.show import show_tokens
+from course_utils.classroom.show import Stack, show_tokens
 from course_utils.classroom.widgets import explore
 
 __all__ = [
     "Quiz",
+    "Stack",
     "check",
     "claim",
     "explore",
     "plots",
     "predict",
+    "quiz",
     "reveal",
     "scorecard",
     "show_tokens",

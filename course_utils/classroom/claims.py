@@ -72,7 +72,8 @@ class Trial:
             f'<span style="opacity:.75">{escape(claim.statement.source)}</span></td>'
             f"<td {left}>{escape(claim.statement.stated)}</td>"
             f"<td {left}>{escape(claim.measured)}</td>"
-            f"<td {left}>{VERDICTS[claim.verdict]} {claim.verdict}</td></tr>"
+            f'<td style="text-align:left;vertical-align:top;white-space:nowrap">'
+            f"{VERDICTS[claim.verdict]} {claim.verdict}</td></tr>"
             for claim in self.claims
         )
         head = "".join(

@@ -7,8 +7,10 @@ viewer, needs no kernel and no script, and has a text form for terminals and pri
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 
-from course_utils.classroom.show import escape, visible
+from course_utils.classroom import session
+from course_utils.classroom.show import Stack, escape, visible
 
 
 class Quiz:
@@ -70,3 +72,16 @@ class Quiz:
             "<span>Open the answer that you would give.</span></p>"
             f"{rows}</div>"
         )
+
+
+def quiz() -> Stack:
+    """Show the questions of the notebook at hand.
+
+    Raises:
+        RuntimeError: ``start`` was not called, so it is unknown which notebook this is.
+    """
+    topic = session.current.stem.partition("_")[2]
+    if not topic:
+        raise RuntimeError("run the cell with start(...) first")
+    questions = import_module(f"course_utils.classroom.quizzes.{topic}").QUESTIONS
+    return Stack(*questions)

@@ -42,10 +42,12 @@ def start(stem: str) -> None:
     import random
 
     import numpy as np
+    import pandas as pd
 
     from course_utils.classroom import plots
 
     current.__init__(stem=stem)
+    pd.set_option("display.max_colwidth", 100, "display.width", 120)
     random.seed(SEED)
     np.random.seed(SEED)
     plots.use_style()

@@ -202,7 +202,7 @@ def _wordpiece_gives_up(word, vocab):
     return _wordpiece_with(word, vocab, _longest, lambda pieces: pieces)
 
 
-# -- 1.5: audit ------------------------------------------------------------------------
+# -- 1.6: audit ------------------------------------------------------------------------
 
 
 class _FixedPieces:
@@ -235,7 +235,7 @@ def _rows(terms, vocabulary, keep=lambda p: len(p) > 1 or "[UNK]" in p, reverse=
     )
 
 
-# -- 1.6: truncation -------------------------------------------------------------------
+# -- 1.5: truncation -------------------------------------------------------------------
 
 _FAMILY = "👨‍👩‍👧‍👦"
 _TEXTS = [
@@ -271,6 +271,9 @@ class _ByName:
 
     def __len__(self):
         return len(_cl100k())
+
+    def __repr__(self):
+        return "cl100k"
 
 
 def _reference_truncate(text, limit, vocabulary):
@@ -448,7 +451,7 @@ EXERCISES = (
         ],
     ),
     Exercise(
-        id="1.5",
+        id="1.6",
         title="Audit your terms",
         cases=[(_TERMS, _FixedPieces()), (["server"], _FixedPieces())],
         reference=lambda terms, vocabulary: _rows(terms, vocabulary),
@@ -479,7 +482,7 @@ EXERCISES = (
         ],
     ),
     Exercise(
-        id="1.6",
+        id="1.5",
         title="Truncate to a limit",
         cases=[(text, limit, _ByName()) for text, limit in _TEXTS],
         reference=_reference_truncate,

@@ -1,0 +1,211 @@
+"""Is this machine ready? One block to read or to paste into a question.
+
+Exit codes of ``python -m course_utils``: 0 ready, 1 something that you can mend (the
+command is given), 2 this machine is too small, use a hosted one.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+READY, MENDABLE, HOSTED = 0, 1, 2
+NEEDED_MEMORY = 3.0  # GiB free: what the training notebooks take at their peak
+NEEDED_DISK = 0.5  # GiB
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report: a state, what was looked at, and what mends it."""
+
+    state: int
+    what: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        """The line as it is printed."""
+        mark = {READY: "ok  ", MENDABLE: "MEND", HOSTED: "SMALL"}[self.state]
+        return f"{mark} {self.what}" + (f"\n       {self.mend}" if self.mend else "")
+
+
+def _python() -> Iterator[Finding]:
+    version = platform.python_version()
+    if (3, 11) <= sys.version_info[:2] <= (3, 13):
+        yield Finding(READY, f"Python {version}")
+    else:
+        yield Finding(
+            MENDABLE,
+            f"Python {version}, the course is tested with 3.11 to 3.13",
+            "make clean && make env PYTHON=python3.12",
+        )
+
+
+def _machine() -> Iterator[Finding]:
+    cores = os.cpu_count() or 1
+    free = _free_memory()
+    if free is None:
+        yield Finding(READY, f"{cores} cores (free memory is not known here)")
+    else:
+        enough = free >= NEEDED_MEMORY
+        yield Finding(
+            READY if enough else HOSTED,
+            f"{cores} cores, {free:.1f} GiB memory free",
+            ""
+            if enough
+            else f"{NEEDED_MEMORY:g} GiB are needed: close other programs, or open "
+            "the course in Binder or Colab (links in every notebook)",
+        )
+    disk = shutil.disk_usage(Path.cwd()).free / 2**30
+    if disk < NEEDED_DISK:
+        yield Finding(
+            MENDABLE,
+            f"{disk:.1f} GiB disk free",
+            f"free at least {NEEDED_DISK:g} GiB in {Path.cwd()}",
+        )
+
+
+def _free_memory() -> float | None:
+    """Free memory in GiB, within the limit of a container if there is one."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        fields = dict(line.split(":", 1) for line in lines)
+        free = int(fields["MemAvailable"].split()[0]) / 2**20
+    except (OSError, KeyError, ValueError):
+        return None
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = int((group / "memory.max").read_text())
+        used = int((group / "memory.current").read_text())
+        free = min(free, (limit - used) / 2**30)
+    except (OSError, ValueError):
+        pass
+    return free
+
+
+def tested_versions() -> dict[str, str]:
+    """Read constraints.txt: the exact versions that the course was tested with."""
+    here = Path(__file__).resolve().parents[1]
+    for path in (here / "_data" / "constraints.txt", here.parent / "constraints.txt"):
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            pairs = (line.split("==") for line in lines if "==" in line)
+            return {name.strip().lower(): version.strip() for name, version in pairs}
+    return {}
+
+
+def _packages() -> Iterator[Finding]:
+    needed = metadata.requires("course_utils") or []
+    tested = tested_versions()
+    missing, differs = [], []
+    for requirement in needed:
+        name = next(part for part in _split_name(requirement))
+        try:
+            found = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            missing.append(name)
+            continue
+        expected = tested.get(name.lower())
+        if expected and found.split("+")[0] != expected:
+            differs.append(f"{name} {found} (tested: {expected})")
+    if missing:
+        yield Finding(
+            MENDABLE,
+            f"packages are missing: {', '.join(missing)}",
+            "python -m pip install -c constraints.txt -r requirements.txt",
+        )
+    else:
+        yield Finding(READY, f"{len(needed)} packages installed")
+    if differs:
+        yield Finding(
+            READY,
+            "other versions than tested, numbers may differ in the last digit: "
+            + ", ".join(differs),
+        )
+
+
+def _split_name(requirement: str) -> list[str]:
+    import re
+
+    return re.split(r"[\s\[<>=!~;(]", requirement, maxsplit=1)
+
+
+def _assets() -> Iterator[Finding]:
+    from course_utils import assets
+
+    for asset in assets.ASSETS:
+        try:
+            assets.folder(asset)
+        except assets.AssetError as error:
+            yield Finding(MENDABLE, f"{asset.name}: {error.reason}", error.command)
+        else:
+            yield Finding(READY, f"{asset.name}: every file verified")
+
+
+def _model() -> Iterator[Finding]:
+    from course_utils import assets
+
+    try:
+        pieces = assets.vocabularies()["wordpiece"].pieces("ready")
+        rows = assets.weights()["embeddings.word_embeddings.weight"].shape[0]
+    except Exception as error:  # whatever it is, it is reported, not raised
+        yield Finding(
+            MENDABLE,
+            f"the model does not load: {type(error).__name__}: {error}",
+            "python -m pip install -c constraints.txt -r requirements.txt",
+        )
+    else:
+        yield Finding(READY, f"the model loads: {rows:,} rows, 'ready' is {pieces}")
+
+
+CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _python,
+    _machine,
+    _packages,
+    _assets,
+    _model,
+)
+
+
+def examine() -> list[Finding]:
+    """Look at everything; a check that breaks is itself a finding."""
+    found: list[Finding] = []
+    for look in CHECKS:
+        try:
+            found += look()
+        except Exception as error:
+            name = look.__name__.strip("_")
+            found.append(
+                Finding(
+                    MENDABLE, f"{name}: {type(error).__name__}: {error}", "make env"
+                )
+            )
+    return found
+
+
+def doctor() -> int:
+    """Print the report and return its exit code: 0 ready, 1 mend, 2 use a hosted one.
+
+    Use it in a notebook as it is, or in a terminal as ``python -m course_utils``.
+    """
+    findings = examine()
+    state = max(finding.state for finding in findings)
+    print(*findings, sep="\n")
+    print(
+        {
+            READY: "Ready.",
+            MENDABLE: "Not ready: run the commands above, then look again.",
+            HOSTED: "This machine is too small: use a hosted one.",
+        }[state]
+    )
+    return state
+
+
+def main() -> int:
+    """Run from the command line."""
+    return doctor()
