@@ -269,8 +269,12 @@ def readable(piece: bytes) -> str:
     return re.sub("[\udc80-\udcff]", lambda m: f"<0x{ord(m[0]) - 0xDC00:02X}>", text)
 
 
-def _encodable(text: str) -> str:
-    # A lone surrogate is no character: every vocabulary sees U+FFFD in its place.
+def encodable(text: str) -> str:
+    """Text that every tokenizer accepts: a lone surrogate, no character, becomes ``�``.
+
+    >>> encodable("a\\ud800")
+    'a�'
+    """
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -280,7 +284,7 @@ def _wordpiece() -> Vocabulary:
         "wordpiece",
         fast.get_vocab_size(),
         lambda text: tokenizer().encode(
-            _encodable(text), add_special_tokens=False, verbose=False
+            encodable(text), add_special_tokens=False, verbose=False
         ),
         lambda ids: tokenizer().decode(ids),
         fast.id_to_token,
@@ -295,7 +299,7 @@ def _tiktoken(name: str) -> Vocabulary:
     return _Vocabulary(
         name,
         encoding.n_vocab,
-        lambda text: encoding.encode(_encodable(text), disallowed_special=()),
+        lambda text: encoding.encode(encodable(text), disallowed_special=()),
         encoding.decode,
         lambda token_id: readable(encoding.decode_single_token_bytes(token_id)),
     )
@@ -308,7 +312,7 @@ def _tekken() -> Vocabulary:
     return _Vocabulary(
         "tekken",
         tekken.n_words,
-        lambda text: tekken.encode(_encodable(text), bos=False, eos=False),
+        lambda text: tekken.encode(encodable(text), bos=False, eos=False),
         tekken.decode,
         lambda token_id: readable(tekken.id_to_byte_piece(token_id)),
     )
@@ -322,7 +326,7 @@ def _sentencepiece() -> Vocabulary:
     return _Vocabulary(
         "sentencepiece",
         model.vocab_size(),
-        lambda text: model.EncodeAsIds(_encodable(text)),
+        lambda text: model.EncodeAsIds(encodable(text)),
         model.DecodeIds,
         model.IdToPiece,
     )

@@ -1,0 +1,201 @@
+"""Attention and the block around it, as BERT and MiniLM have it. Built in notebook 04.
+
+Library: ``torch.nn.functional.scaled_dot_product_attention``,
+``transformers.models.bert.modeling_bert.BertLayer``. Papers: Vaswani et al. 2017
+(arXiv 1706.03762), Devlin et al. 2018 (arXiv 1810.04805). The block is *post*-LN: the
+sum is normalised after each sub-layer, not before it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def _check_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> None:
+    if q.ndim < 2 or k.ndim < 2 or v.ndim < 2:
+        raise ValueError(
+            f"q, k, v must be (..., tokens, dim), got {tuple(q.shape)}, "
+            f"{tuple(k.shape)}, {tuple(v.shape)}"
+        )
+    if q.shape[-1] != k.shape[-1]:
+        raise ValueError(
+            f"q has dim {q.shape[-1]} but k has dim {k.shape[-1]}: "
+            "they are multiplied with each other"
+        )
+    if k.shape[-2] != v.shape[-2]:
+        raise ValueError(f"{k.shape[-2]} keys but {v.shape[-2]} values")
+    if mask is None:
+        return
+    if mask.dtype != torch.bool:
+        raise ValueError(f"mask must be bool (True = may be seen), not {mask.dtype}")
+    if mask.shape[-1] != k.shape[-2]:
+        raise ValueError(f"mask covers {mask.shape[-1]} keys, there are {k.shape[-2]}")
+    if not mask.any(dim=-1).all():
+        raise ValueError("a query may see no key at all: its mask is all False")
+
+
+def scaled_dot_product_attention(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Each query takes a weighted mean of the values; similar keys weigh more.
+
+    Args:
+        q: queries (..., tokens, dim).
+        k: keys (..., keys, dim).
+        v: values (..., keys, value dim).
+        mask: bool, broadcastable to (..., tokens, keys), True where a key may be seen.
+
+    Returns:
+        The output (..., tokens, value dim) and the weights (..., tokens, keys); each
+        row of weights sums to 1.
+
+    Raises:
+        ValueError: shapes do not fit, the mask is not bool or hides every key.
+
+    >>> q = torch.tensor([[1.0, 0.0]])
+    >>> k = v = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    >>> scaled_dot_product_attention(q, k, v)[1]
+    tensor([[0.5000, 0.5000]])
+    """
+    _check_attention(q, k, v, mask)
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., tokens, keys)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(dim=-1)
+    return weights @ v, weights
+
+
+class MultiHeadAttention(nn.Module):
+    """Several small attentions side by side, each on its own slice of the vectors."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        """Make the four projections.
+
+        Raises:
+            ValueError: ``dim`` cannot be shared out evenly among ``heads``.
+        """
+        super().__init__()
+        if heads < 1 or dim % heads:
+            raise ValueError(f"dim {dim} cannot be split into {heads} equal heads")
+        self.heads, self.head_dim = heads, dim // heads
+        self.query, self.key = nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.value, self.output = nn.Linear(dim, dim), nn.Linear(dim, dim)
+
+    def split(self, x: Tensor) -> Tensor:
+        """(batch, tokens, dim) -> (batch, heads, tokens, head dim)."""
+        batch, tokens, _ = x.shape
+        return x.view(batch, tokens, self.heads, self.head_dim).transpose(1, 2)
+
+    def forward(
+        self,
+        hidden: Tensor,
+        mask: Tensor | None = None,
+        ablate: Collection[int] = (),
+        with_weights: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Let every token look at every other.
+
+        Args:
+            hidden: (batch, tokens, dim).
+            mask: bool, broadcastable to (batch, heads, tokens, tokens).
+            ablate: heads whose output is replaced by zeros.
+            with_weights: return the weights too; without them torch's fused kernel
+                computes the same output faster.
+
+        Returns:
+            The output (batch, tokens, dim), and the weights
+            (batch, heads, tokens, tokens) or None.
+        """
+        q = self.split(self.query(hidden))  # (batch, heads, tokens, head dim)
+        k, v = self.split(self.key(hidden)), self.split(self.value(hidden))
+        weights = None
+        if with_weights:
+            mixed, weights = scaled_dot_product_attention(q, k, v, mask)
+        else:
+            mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        if ablate:
+            mixed = mixed.clone()
+            mixed[:, list(ablate)] = 0.0
+        return self.output(mixed.transpose(1, 2).flatten(2)), weights
+
+
+class FeedForward(nn.Module):
+    """Each token by itself: widen, GELU, narrow again."""
+
+    def __init__(self, dim: int, inner: int) -> None:
+        """Make the two projections, ``dim -> inner -> dim``."""
+        super().__init__()
+        self.widen, self.narrow = nn.Linear(dim, inner), nn.Linear(inner, dim)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(batch, tokens, dim) -> (batch, tokens, dim)."""
+        return self.narrow(functional.gelu(self.widen(hidden)))
+
+
+class EncoderLayer(nn.Module):
+    """One block: attention, add, normalise; feed-forward, add, normalise (post-LN)."""
+
+    def __init__(self, dim: int, heads: int, inner: int, eps: float = 1e-12) -> None:
+        """Make the parts; ``eps`` is the layer norm's, BERT's by default."""
+        super().__init__()
+        self.attention = MultiHeadAttention(dim, heads)
+        self.attention_norm = nn.LayerNorm(dim, eps)
+        self.feed_forward = FeedForward(dim, inner)
+        self.feed_forward_norm = nn.LayerNorm(dim, eps)
+
+    def forward(
+        self,
+        hidden: Tensor,
+        mask: Tensor | None = None,
+        ablate: Collection[int] = (),
+        with_weights: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """(batch, tokens, dim) -> the same shape, and the weights if asked for."""
+        mixed, weights = self.attention(hidden, mask, ablate, with_weights)
+        hidden = self.attention_norm(hidden + mixed)
+        return self.feed_forward_norm(hidden + self.feed_forward(hidden)), weights
+
+
+# Where each of our parameters is found in a BERT checkpoint.
+BERT_NAMES = {
+    "attention.query": "attention.self.query",
+    "attention.key": "attention.self.key",
+    "attention.value": "attention.self.value",
+    "attention.output": "attention.output.dense",
+    "attention_norm": "attention.output.LayerNorm",
+    "feed_forward.widen": "intermediate.dense",
+    "feed_forward.narrow": "output.dense",
+    "feed_forward_norm": "output.LayerNorm",
+}
+
+
+def load_layer(
+    weights: Mapping[str, Tensor], layer: int, heads: int, eps: float = 1e-12
+) -> EncoderLayer:
+    """Build one block from a BERT checkpoint, sharing the tensors instead of copying.
+
+    Args:
+        weights: every tensor by its name, as ``assets.weights()`` returns them.
+        layer: which block, from 0.
+        heads: number of heads; the checkpoint does not say it.
+        eps: the layer norm's epsilon.
+
+    Raises:
+        KeyError: the checkpoint has no such layer.
+    """
+    prefix = f"encoder.layer.{layer}."
+    state = {
+        f"{ours}.{part}": weights[f"{prefix}{theirs}.{part}"]
+        for ours, theirs in BERT_NAMES.items()
+        for part in ("weight", "bias")
+    }
+    inner, dim = state["feed_forward.widen.weight"].shape
+    with torch.device("meta"):  # no memory for values that are replaced at once
+        block = EncoderLayer(dim, heads, inner, eps)
+    block.load_state_dict(state, assign=True)
+    return block.requires_grad_(False).eval()

@@ -1,0 +1,306 @@
+"""All of all-MiniLM-L6-v2, assembled from the five modules of notebooks 01-05.
+
+Library: ``sentence_transformers.SentenceTransformer``. Papers: Wang et al. 2020, MiniLM
+(arXiv 2002.10957); Reimers and Gurevych 2019 (arXiv 1908.10084).
+
+>>> model = MiniLM.load()
+>>> model.encode(["The cat sat on the mat."]).shape
+(1, 384)
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from course_utils import assets, attention, lookup, pooling
+
+
+class TruncationWarning(UserWarning):
+    """Texts were longer than the limit, and their ends were not read."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a lesson changes in the model, to see what it is good for.
+
+    Attributes:
+        positions: maps position numbers (tokens,) to rows (tokens, dim), in place of
+            the learned table: ``zero_positions``, ``offset_positions(100)``.
+        ablate: layer -> heads whose output becomes zero.
+        attend: maps ids and mask (batch, tokens) to the keys that may be seen, the
+            shape (batch, tokens) or (batch, tokens, tokens).
+        pool: which pooling; its mask is never changed by ``attend``.
+    """
+
+    positions: Callable[[Tensor, Tensor], Tensor] | None = None
+    ablate: Mapping[int, Sequence[int]] | None = None
+    attend: Callable[[Tensor, Tensor], Tensor] | None = None
+    pool: Callable[[Tensor, Tensor], Tensor] = pooling.mean_pool
+
+
+def zero_positions(numbers: Tensor, table: Tensor) -> Tensor:
+    """No positions at all: a ``Change(positions=zero_positions)``."""
+    return torch.zeros(len(numbers), table.shape[1])
+
+
+def offset_positions(offset: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """Slide the text along the table: the first token gets row ``offset``."""
+
+    def shifted(numbers: Tensor, table: Tensor) -> Tensor:
+        return lookup.rows(table, numbers + offset)
+
+    return shifted
+
+
+def forget_mask(ids: Tensor, mask: Tensor) -> Tensor:
+    """Attend to the padding as well: a ``Change(attend=forget_mask)``."""
+    return torch.ones_like(mask)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Every stage of one text, by name. ``hidden[0]`` is what enters the first block.
+
+    Shapes: ids (tokens,), rows and with_positions (tokens, dim), hidden
+    (layers + 1, tokens, dim), attention (layers, heads, tokens, tokens), pooled and
+    vector (dim,).
+    """
+
+    text: str
+    tokens: list[str]
+    ids: Tensor
+    rows: Tensor
+    with_positions: Tensor
+    hidden: Tensor
+    attention: Tensor
+    pooled: Tensor
+    vector: Tensor
+
+
+class MiniLM(nn.Module):
+    """all-MiniLM-L6-v2 in readable parts. Make one with ``MiniLM.load()``.
+
+    Attributes:
+        max_tokens: how many tokens of a text are read, special tokens included.
+    """
+
+    max_tokens = 256
+
+    def __init__(self, weights: Mapping[str, Tensor], config: Mapping) -> None:
+        """Assemble the parts from a BERT checkpoint; the tensors are shared."""
+        super().__init__()
+        names = ("word_embeddings", "position_embeddings", "token_type_embeddings")
+        tables = [weights[f"embeddings.{name}.weight"] for name in names]
+        self.words, self.positions, types = tables
+        # Every token of a single text has type 0, so its row is a constant.
+        self.type_row = types[0]
+        eps = config["layer_norm_eps"]
+        self.norm = nn.LayerNorm(config["hidden_size"], eps)
+        self.norm.load_state_dict(
+            {p: weights[f"embeddings.LayerNorm.{p}"] for p in ("weight", "bias")},
+            assign=True,
+        )
+        heads = config["num_attention_heads"]
+        self.layers = nn.ModuleList(
+            attention.load_layer(weights, layer, heads, eps)
+            for layer in range(config["num_hidden_layers"])
+        )
+        self.requires_grad_(False).eval()
+
+    @classmethod
+    def load(cls) -> MiniLM:
+        """Load the official weights, verified and memory-mapped."""
+        return cls(assets.weights(), assets.config())
+
+    @cached_property
+    def vocabulary(self) -> list[str]:
+        """The piece of each row of the lookup table, as shipped with the weights."""
+        path = assets.folder(assets.MINILM) / "vocab.txt"
+        return path.read_text(encoding="utf-8").splitlines()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What vectors of this encoder depend on; an index stores it and compares."""
+        return (
+            f"{assets.MODEL_NAME}:{assets.MINILM.sha256['model.safetensors'][:16]}"
+            f":mean:normalized:{self.max_tokens}"
+        )
+
+    # -- stages ------------------------------------------------------------------------
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Texts to ids with ``[CLS]`` and ``[SEP]``, cut at ``max_tokens``.
+
+        Warns:
+            TruncationWarning: once per call, with the number of texts that were cut.
+
+        Raises:
+            TypeError: one string instead of a list, or an entry that is no string.
+        """
+        if isinstance(texts, str):
+            raise TypeError("pass a list of texts: encode([text])")
+        for number, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise TypeError(f"text {number} is {type(text).__name__}, not a string")
+        found = assets.tokenizer()(
+            list(map(assets.encodable, texts)), truncation=False, verbose=False
+        )["input_ids"]
+        cut = sum(len(ids) > self.max_tokens for ids in found)
+        if cut:
+            warnings.warn(
+                f"{cut} of {len(texts)} texts have more than {self.max_tokens} tokens; "
+                "what lies behind was not read",
+                TruncationWarning,
+                stacklevel=3,
+            )
+            keep = self.max_tokens - 1
+            found = [
+                ids if len(ids) <= self.max_tokens else [*ids[:keep], ids[-1]]
+                for ids in found
+            ]
+        return found
+
+    def embed(self, ids: Tensor, change: Change = Change()) -> Tensor:
+        """Lookup, positions, layer norm: (batch, tokens) -> (batch, tokens, dim).
+
+        Raises:
+            ValueError: an id is not in the table, or there are more tokens than rows
+                in the position table.
+        """
+        numbers = torch.arange(ids.shape[1])
+        if change.positions is None:
+            places = lookup.rows(self.positions, numbers)
+        else:
+            places = change.positions(numbers, self.positions)
+        return self.norm(lookup.rows(self.words, ids) + self.type_row + places)
+
+    def hidden_states(
+        self,
+        ids: Tensor,
+        mask: Tensor,
+        change: Change = Change(),
+        with_weights: bool = False,
+    ) -> tuple[list[Tensor], list[Tensor | None]]:
+        """Run every block.
+
+        Args:
+            ids: (batch, tokens), padded with any id.
+            mask: (batch, tokens), true or 1 at real tokens.
+            change: what to change, for an experiment.
+            with_weights: keep the attention weights.
+
+        Returns:
+            Layers + 1 tensors (batch, tokens, dim), the first before any block; and
+            one (batch, heads, tokens, tokens) or None per layer.
+        """
+        if ids.shape != mask.shape:
+            raise ValueError(
+                f"ids has shape {tuple(ids.shape)} but mask has {tuple(mask.shape)}"
+            )
+        seen = (change.attend(ids, mask) if change.attend else mask).bool()
+        keys = None  # nothing to hide: the fused kernel is faster without a mask
+        if not seen.all():
+            keys = seen[:, None, None] if seen.ndim == 2 else seen[:, None]
+        hidden, weights = [self.embed(ids, change)], []
+        for number, layer in enumerate(self.layers):
+            heads = (change.ablate or {}).get(number, ())
+            output, looked = layer(hidden[-1], keys, heads, with_weights)
+            hidden.append(output)
+            weights.append(looked)
+        return hidden, weights
+
+    # -- the whole way -----------------------------------------------------------------
+
+    @torch.inference_mode()
+    def encode(
+        self,
+        texts: Sequence[str],
+        batch_size: int = 64,
+        normalize: bool = True,
+        change: Change = Change(),
+    ) -> np.ndarray:
+        """Texts to vectors, the same as ``SentenceTransformer.encode`` gives.
+
+        Texts of similar length share a batch, so that little is computed for padding.
+
+        Args:
+            texts: any list of strings, an empty one too.
+            batch_size: texts per batch.
+            normalize: scale each vector to length 1, as the model's own files say.
+            change: what to change, for an experiment.
+
+        Returns:
+            float32 (len(texts), dim), in the order of the texts.
+
+        Warns:
+            TruncationWarning: some texts are longer than ``max_tokens``.
+
+        Raises:
+            TypeError: not a list of strings.
+            ValueError: ``batch_size`` is below 1.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        found = self.tokenize(texts)
+        order = sorted(range(len(found)), key=lambda i: -len(found[i]))
+        vectors = torch.empty(len(found), self.words.shape[1])
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            ids, mask = pad([found[i] for i in chosen])
+            hidden, _ = self.hidden_states(ids, mask, change)
+            vectors[chosen] = change.pool(hidden[-1], mask)
+        if normalize and len(vectors):
+            vectors = functional.normalize(vectors, dim=1)
+        return vectors.numpy()
+
+    @torch.inference_mode()
+    def trace(self, text: str, change: Change = Change()) -> Trace:
+        """Follow one text through every stage.
+
+        Raises:
+            TypeError: not a string.
+        """
+        ids, mask = pad(self.tokenize([text]))
+        hidden, weights = self.hidden_states(ids, mask, change, with_weights=True)
+        pooled = change.pool(hidden[-1], mask)
+        rows = lookup.rows(self.words, ids[0])
+        if change.positions is None:
+            places = self.positions[: ids.shape[1]]
+        else:
+            places = change.positions(torch.arange(ids.shape[1]), self.positions)
+        return Trace(
+            text=text,
+            tokens=assets.tokenizer().convert_ids_to_tokens(ids[0].tolist()),
+            ids=ids[0],
+            rows=rows,
+            with_positions=rows + places,
+            hidden=torch.cat(hidden),
+            attention=torch.cat(weights),
+            pooled=pooled[0],
+            vector=functional.normalize(pooled, dim=1)[0],
+        )
+
+
+def pad(found: Sequence[Sequence[int]], pad_id: int = 0) -> tuple[Tensor, Tensor]:
+    """Fill lists of ids up to a rectangle, on the right.
+
+    Returns:
+        ids and mask, both (batch, longest); the mask is 1 at real tokens.
+
+    >>> pad([[5, 6], [7]])
+    (tensor([[5, 6],
+            [7, 0]]), tensor([[1, 1],
+            [1, 0]]))
+    """
+    longest = max(map(len, found))
+    ids = [[*row, *[pad_id] * (longest - len(row))] for row in found]
+    mask = [[1] * len(row) + [0] * (longest - len(row)) for row in found]
+    return torch.tensor(ids), torch.tensor(mask)

@@ -1,0 +1,197 @@
+"""From n token vectors to one. Built in notebook 05.
+
+Every pooling takes ``token_vectors`` (batch, tokens, dim) and ``mask`` (batch, tokens),
+true or 1 at real tokens, whichever side the padding is on.
+
+Library: ``sentence_transformers.models.Pooling``, ``sentence_transformers.util``.
+Paper: Reimers and Gurevych 2019 (arXiv 1908.10084).
+
+>>> vectors = torch.tensor([[[1.0, 3.0], [3.0, 1.0], [9.0, 9.0]]])
+>>> mean_pool(vectors, torch.tensor([[1, 1, 0]]))
+tensor([[2., 2.]])
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def _checked(token_vectors: Tensor, mask: Tensor) -> Tensor:
+    if token_vectors.ndim != 3:
+        raise ValueError(
+            "token_vectors must be (batch, tokens, dim), "
+            f"got shape {tuple(token_vectors.shape)}"
+        )
+    if mask.shape != token_vectors.shape[:2]:
+        raise ValueError(
+            f"mask has shape {tuple(mask.shape)} but token_vectors has "
+            f"{token_vectors.shape[0]} rows of {token_vectors.shape[1]} tokens"
+        )
+    mask = mask.bool()
+    empty = (~mask.any(dim=1)).nonzero().flatten().tolist()
+    if empty:
+        raise ValueError(f"row {empty[0]} is all padding: there is nothing to pool")
+    real = token_vectors[mask]
+    if not torch.isfinite(real).all():
+        raise ValueError("token_vectors holds NaN or infinity at a real token")
+    return mask
+
+
+def mean_pool(token_vectors: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the real tokens' vectors: (batch, dim). What MiniLM was trained with.
+
+    Raises:
+        ValueError: shapes do not fit, a row is all padding, a value is not finite.
+    """
+    mask = _checked(token_vectors, mask)
+    total = token_vectors.masked_fill(~mask.unsqueeze(-1), 0.0).sum(dim=1)
+    return total / mask.sum(dim=1, keepdim=True)
+
+
+def cls_pool(token_vectors: Tensor, mask: Tensor) -> Tensor:
+    """Vector of the first real token, ``[CLS]`` in BERT: (batch, dim).
+
+    Raises:
+        ValueError: as ``mean_pool``.
+    """
+    mask = _checked(token_vectors, mask)
+    first = mask.int().argmax(dim=1)
+    return token_vectors[torch.arange(len(mask)), first]
+
+
+def last_token_pool(token_vectors: Tensor, mask: Tensor) -> Tensor:
+    """Vector of the last real token, as decoder-only embedders use it: (batch, dim).
+
+    Raises:
+        ValueError: as ``mean_pool``.
+    """
+    mask = _checked(token_vectors, mask)
+    last = mask.shape[1] - 1 - mask.flip(1).int().argmax(dim=1)
+    return token_vectors[torch.arange(len(mask)), last]
+
+
+def max_pool(token_vectors: Tensor, mask: Tensor) -> Tensor:
+    """Largest value in each dimension over the real tokens: (batch, dim).
+
+    Raises:
+        ValueError: as ``mean_pool``.
+    """
+    mask = _checked(token_vectors, mask)
+    return token_vectors.masked_fill(~mask.unsqueeze(-1), -torch.inf).amax(dim=1)
+
+
+def weighted_mean_pool(
+    token_vectors: Tensor, mask: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Mean with a weight per token: (batch, dim).
+
+    Args:
+        token_vectors: (batch, tokens, dim).
+        mask: (batch, tokens).
+        weights: (batch, tokens), not negative, such as inverse document frequencies;
+            None weighs the first real token 1, the second 2, and so on
+            (Muennighoff 2022, arXiv 2202.08904).
+
+    Raises:
+        ValueError: as ``mean_pool``; a weight is negative or a row's weights are all 0.
+    """
+    mask = _checked(token_vectors, mask)
+    if weights is None:
+        weights = mask.cumsum(dim=1)
+    if weights.shape != mask.shape:
+        raise ValueError(
+            f"weights has shape {tuple(weights.shape)}, mask {tuple(mask.shape)}"
+        )
+    weights = weights.to(token_vectors.dtype) * mask
+    if (weights < 0).any():
+        raise ValueError("weights must not be negative")
+    total = weights.sum(dim=1, keepdim=True)
+    if (total == 0).any():
+        raise ValueError("the weights of a row are all 0")
+    cleaned = token_vectors.masked_fill(~mask.unsqueeze(-1), 0.0)
+    return (cleaned * weights.unsqueeze(-1)).sum(dim=1) / total
+
+
+POOLINGS = {
+    "mean": mean_pool,
+    "cls": cls_pool,
+    "max": max_pool,
+    "weighted mean": weighted_mean_pool,
+    "last token": last_token_pool,
+}
+
+
+def normalize(vectors: Tensor) -> Tensor:
+    """Scale each vector to length 1: (..., dim).
+
+    Raises:
+        ValueError: a vector is zero (it has no direction) or not finite.
+
+    >>> normalize(torch.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+    """
+    if not torch.isfinite(vectors).all():
+        raise ValueError("a vector holds NaN or infinity")
+    length = vectors.norm(dim=-1, keepdim=True)
+    if (length == 0).any():
+        raise ValueError("a zero vector has no direction: it cannot be normalised")
+    return vectors / length
+
+
+def cosine(a: Tensor, b: Tensor) -> Tensor:
+    """Cosine of the angle between vectors: every row of ``a`` with every row of ``b``.
+
+    Args:
+        a: (n, dim), or one vector (dim,).
+        b: (m, dim), or one vector (dim,).
+
+    Returns:
+        (n, m); an axis is dropped where one vector came in.
+
+    Raises:
+        ValueError: the dimensions differ, a vector is zero or not finite.
+
+    >>> cosine(torch.tensor([1.0, 0.0]), torch.tensor([[0.0, 2.0], [3.0, 0.0]]))
+    tensor([0., 1.])
+    """
+    if a.shape[-1] != b.shape[-1]:
+        raise ValueError(f"a has dim {a.shape[-1]} but b has dim {b.shape[-1]}")
+    return normalize(a) @ normalize(b).mT if b.ndim > 1 else normalize(a) @ normalize(b)
+
+
+def receipt(a: Tensor, b: Tensor) -> Tensor:
+    """Say which token earned what: a matrix that sums to the cosine of two mean pools.
+
+    Under mean pooling the cosine *is* a sum over all pairs of tokens, so nothing is
+    estimated here: cell (i, j) is the exact contribution of token i of the first text
+    and token j of the second.
+
+    Args:
+        a: the real token vectors of the first text (n, dim), no padding.
+        b: the real token vectors of the second text (m, dim).
+
+    Returns:
+        (n, m), and ``receipt(a, b).sum()`` equals ``cosine(a.mean(0), b.mean(0))``.
+
+    Raises:
+        ValueError: an input is not a matrix or is empty, the dimensions differ, or a
+            mean is zero.
+
+    >>> a, b = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[2.0, 2.0]])
+    >>> receipt(a, b)
+    tensor([[0.5000],
+            [0.5000]])
+    """
+    for name, vectors in (("a", a), ("b", b)):
+        if vectors.ndim != 2 or not len(vectors):
+            raise ValueError(
+                f"{name} must be (tokens, dim) with a token at least, "
+                f"got {tuple(vectors.shape)}"
+            )
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"a has dim {a.shape[1]} but b has dim {b.shape[1]}")
+    lengths = a.mean(dim=0).norm() * b.mean(dim=0).norm()
+    if lengths == 0:
+        raise ValueError("the mean of a text is zero: its cosine is not defined")
+    return a @ b.T / (len(a) * len(b) * lengths)
