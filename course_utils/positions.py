@@ -158,7 +158,7 @@ def none_scheme() -> Scheme:
 
 
 def table_scheme(name: str, table: Tensor, trained: bool) -> Scheme:
-    """Subtract slope times distance: (heads, tokens, tokens), to be added to scores.
+    """Rows of a table are added to the vectors, as in BERT and the transformer."""
 
     def scores(q: Tensor, k: Tensor, places: Tensor) -> Tensor:
         added = lookup.rows(table, places)
