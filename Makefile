@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab test fast nb notebooks verify pull nbtest lint bench doctor clean
+.PHONY: help env lab test fast nb notebooks verify pull nbtest lint bench checksums doctor clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,11 @@ pull: $(STAMP)  ## bring an edit made in JupyterLab back to the source: make pul
 
 bench: $(STAMP)  ## run the benchmarks (minutes)
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+checksums:  ## after a change of data: write data/SHA256SUMS anew
+	@cd data && find . -type f ! -name SHA256SUMS ! -name README.md | LC_ALL=C sort | \
+	  sed 's|^\./||' | tr '\n' '\0' | xargs -0 sha256sum > SHA256SUMS
+	@echo "$$(wc -l < data/SHA256SUMS) files"
 
 doctor: $(STAMP)  ## is this machine ready?
 	@$(BIN)/python -m course_utils

@@ -206,6 +206,12 @@ def doctor() -> int:
     return state
 
 
+def ready() -> None:
+    """Print one line if all is well, otherwise only what is not; for notebooks."""
+    troubles = [finding for finding in examine() if finding.state != READY]
+    print(*troubles or ["This machine is ready."], sep="\n")
+
+
 def main() -> int:
     """Run from the command line."""
     return doctor()

@@ -115,8 +115,9 @@ def test_the_solved_edition_solves_every_exercise_and_the_student_edition_none(
     pair, notebook
 ):
     lines = re.findall(r"^\[(.)\] (\d+\.\d+) (.*)$", text_of(notebook), re.MULTILINE)
-    wanted = "✓" if pair[1] == "solutions" else " "
-    assert all(mark == wanted for mark, _, _ in lines), lines
+    last = {exercise: mark for mark, exercise, _ in lines}  # a demonstration may fail
+    assert last
+    assert set(last.values()) == {"✓" if pair[1] == "solutions" else " "}, lines
 
 
 def test_the_stub_hides_every_solution(pair, notebook):
