@@ -50,7 +50,7 @@ def pytest_terminal_summary(terminalreporter):
         report
         for outcome in ("passed", "failed")
         for report in terminalreporter.getreports(outcome)
-        if report.when == "call" and ".ipynb" in report.nodeid
+        if report.when == "call" and report.nodeid.startswith("notebooks/")
     ]
     if not reports:
         return
