@@ -138,7 +138,14 @@ def _hub_folder(asset: Asset) -> Path | None:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(asset.hub, local_files_only=not online()))
+        return Path(
+            snapshot_download(
+                asset.hub,
+                local_files_only=not online(),
+                # The repository also holds pickles and ten other formats.
+                allow_patterns=["*.json", "*.txt", "*.safetensors"],
+            )
+        )
     except LocalEntryNotFoundError:
         return None
 
@@ -168,6 +175,9 @@ def folder(asset: Asset) -> Path:
             is not the one that the course was tested with.
     """
     found = _package_folder(asset) or _hub_folder(asset)
+    if found is None and find_spec(asset.package.partition(".")[0]) is not None:
+        reason = f"{asset.package} is installed, but {asset.folder}/ is missing in it"
+        raise AssetError(asset.name, reason, asset.repair)
     if found is None:
         reason = f"the package {asset.requirement} is not installed"
         if asset.hub and not online():
@@ -294,8 +304,13 @@ def _wordpiece() -> Vocabulary:
 def _tiktoken(name: str) -> Vocabulary:
     import tiktoken
 
-    os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(folder(TIKTOKEN)))
-    encoding = tiktoken.get_encoding(f"{name}_base")
+    yours = os.environ.get("TIKTOKEN_CACHE_DIR")
+    os.environ["TIKTOKEN_CACHE_DIR"] = str(folder(TIKTOKEN))
+    try:
+        encoding = tiktoken.get_encoding(f"{name}_base")
+    finally:
+        if yours is not None:
+            os.environ["TIKTOKEN_CACHE_DIR"] = yours
     return _Vocabulary(
         name,
         encoding.n_vocab,

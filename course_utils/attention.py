@@ -4,6 +4,9 @@ Library: ``torch.nn.functional.scaled_dot_product_attention``,
 ``transformers.models.bert.modeling_bert.BertLayer``. Papers: Vaswani et al. 2017
 (arXiv 1706.03762), Devlin et al. 2018 (arXiv 1810.04805). The block is *post*-LN: the
 sum is normalised after each sub-layer, not before it.
+
+Two functions help to read the weights afterwards: how spread out they are (``entropy``)
+and what a look is worth (``MultiHeadAttention.value_lengths``).
 """
 
 from __future__ import annotations
@@ -16,12 +19,26 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
+def _check_mask(mask: Tensor, shape: tuple[int, ...]) -> None:
+    """Refuse a mask that torch would add, stretch or turn into NaN without a word."""
+    if mask.dtype != torch.bool:
+        raise ValueError(f"mask must be bool (True = may be seen), not {mask.dtype}")
+    try:
+        fits = torch.broadcast_shapes(mask.shape, shape) == shape
+    except RuntimeError:
+        fits = False
+    if not fits or mask.shape[-1] != shape[-1]:
+        raise ValueError(f"mask {tuple(mask.shape)} does not fit the weights {shape}")
+    if not mask.any(dim=-1).all():
+        raise ValueError("a query may see no key at all: its mask is all False")
+
+
 def _check_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> None:
-    if q.ndim < 2 or k.ndim < 2 or v.ndim < 2:
-        raise ValueError(
-            f"q, k, v must be (..., tokens, dim), got {tuple(q.shape)}, "
-            f"{tuple(k.shape)}, {tuple(v.shape)}"
-        )
+    for name, x in (("q", q), ("k", k), ("v", v)):
+        if x.ndim < 2:
+            raise ValueError(f"{name} must be (..., tokens, dim), got {tuple(x.shape)}")
+        if not x.is_meta and not torch.isfinite(x).all():
+            raise ValueError(f"{name} holds NaN or infinity")
     if q.shape[-1] != k.shape[-1]:
         raise ValueError(
             f"q has dim {q.shape[-1]} but k has dim {k.shape[-1]}: "
@@ -29,14 +46,11 @@ def _check_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> No
         )
     if k.shape[-2] != v.shape[-2]:
         raise ValueError(f"{k.shape[-2]} keys but {v.shape[-2]} values")
-    if mask is None:
-        return
-    if mask.dtype != torch.bool:
-        raise ValueError(f"mask must be bool (True = may be seen), not {mask.dtype}")
-    if mask.shape[-1] != k.shape[-2]:
-        raise ValueError(f"mask covers {mask.shape[-1]} keys, there are {k.shape[-2]}")
-    if not mask.any(dim=-1).all():
-        raise ValueError("a query may see no key at all: its mask is all False")
+    if not k.shape[-2]:
+        raise ValueError("there are no keys to look at")
+    if mask is not None:
+        lead = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2])
+        _check_mask(mask, (*lead, q.shape[-2], k.shape[-2]))
 
 
 def scaled_dot_product_attention(
@@ -55,7 +69,8 @@ def scaled_dot_product_attention(
         row of weights sums to 1.
 
     Raises:
-        ValueError: shapes do not fit, the mask is not bool or hides every key.
+        ValueError: shapes do not fit, a value is not finite, the mask is not bool or
+            hides every key.
 
     >>> q = torch.tensor([[1.0, 0.0]])
     >>> k = v = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
@@ -91,6 +106,21 @@ class MultiHeadAttention(nn.Module):
         batch, tokens, _ = x.shape
         return x.view(batch, tokens, self.heads, self.head_dim).transpose(1, 2)
 
+    def _check(
+        self, hidden: Tensor, mask: Tensor | None, ablate: Collection[int]
+    ) -> None:
+        dim = self.heads * self.head_dim
+        if hidden.ndim != 3 or hidden.shape[-1] != dim:
+            raise ValueError(
+                f"hidden must be (batch, tokens, {dim}), got {tuple(hidden.shape)}"
+            )
+        if mask is not None:
+            batch, tokens, _ = hidden.shape
+            _check_mask(mask, (batch, self.heads, tokens, tokens))
+        strange = [head for head in ablate if not 0 <= head < self.heads]
+        if strange:
+            raise ValueError(f"head {strange[0]} is none of 0 to {self.heads - 1}")
+
     def forward(
         self,
         hidden: Tensor,
@@ -110,18 +140,41 @@ class MultiHeadAttention(nn.Module):
         Returns:
             The output (batch, tokens, dim), and the weights
             (batch, heads, tokens, tokens) or None.
+
+        Raises:
+            ValueError: a shape or the mask does not fit, or there is no such head.
         """
+        self._check(hidden, mask, ablate)
         q = self.split(self.query(hidden))  # (batch, heads, tokens, head dim)
         k, v = self.split(self.key(hidden)), self.split(self.value(hidden))
         weights = None
         if with_weights:
             mixed, weights = scaled_dot_product_attention(q, k, v, mask)
         else:
-            mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+            rows = None if mask is None else torch.atleast_2d(mask)
+            mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=rows)
         if ablate:
             mixed = mixed.clone()
             mixed[:, list(ablate)] = 0.0
         return self.output(mixed.transpose(1, 2).flatten(2)), weights
+
+    def value_lengths(self, hidden: Tensor) -> Tensor:
+        """How long is what a token hands to whoever looks at it, per head.
+
+        A weight says how much of a value is taken; this says how much there is to take:
+        the length of the value after the output projection (Kobayashi et al. 2020,
+        arXiv 2004.10102).
+
+        Args:
+            hidden: (batch, tokens, dim), what enters the attention.
+
+        Returns:
+            (batch, heads, tokens).
+        """
+        self._check(hidden, None, ())
+        values = self.split(self.value(hidden))  # (batch, heads, tokens, head dim)
+        output = self.output.weight.view(-1, self.heads, self.head_dim)
+        return torch.einsum("bhtd,ohd->bhto", values, output).norm(dim=-1)
 
 
 class FeedForward(nn.Module):
@@ -189,6 +242,8 @@ def load_layer(
         KeyError: the checkpoint has no such layer.
     """
     prefix = f"encoder.layer.{layer}."
+    if not any(name.startswith(prefix) for name in weights):
+        raise KeyError(f"the checkpoint has no layer {layer}: they count from 0")
     state = {
         f"{ours}.{part}": weights[f"{prefix}{theirs}.{part}"]
         for ours, theirs in BERT_NAMES.items()
@@ -199,3 +254,17 @@ def load_layer(
         block = EncoderLayer(dim, heads, inner, eps)
     block.load_state_dict(state, assign=True)
     return block.requires_grad_(False).eval()
+
+
+# -- reading the weights ---------------------------------------------------------------
+
+
+def entropy(weights: Tensor) -> Tensor:
+    """How spread out each row of weights is, in nats: (..., keys) -> (...).
+
+    0 means that one key takes all; the most is the logarithm of the number of keys.
+
+    >>> entropy(torch.tensor([[0.0, 1.0], [0.5, 0.5]])).round(decimals=2)
+    tensor([0.0000, 0.6900])
+    """
+    return torch.special.entr(weights).sum(dim=-1)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import csv
 import html
+import io
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -230,12 +232,25 @@ def _convert(name: str, text: str, hint: object, where: str) -> object:
         return by_text[text]
     if hint is float:
         try:
-            return float(text)
+            value = float(text)
         except ValueError:
-            raise CorpusError(f"{where}: {name} is {text!r}, not a number") from None
+            value = math.nan
+        if not math.isfinite(value):
+            raise CorpusError(f"{where}: {name} is {text!r}, not a number")
+        return value
     if not text.strip():
         raise CorpusError(f"{where}: {name} is empty")
     return text
+
+
+def _read_text(path: Path) -> str:
+    raw = path.read_bytes()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        reason = f"not UTF-8 ({error.reason})"
+        raise CorpusError(f"{path.name} line {line}: {reason}") from None
 
 
 def read_rows(path: Path, kind: type[Row], key: str | None = "id") -> list[Row]:
@@ -253,7 +268,7 @@ def read_rows(path: Path, kind: type[Row], key: str | None = "id") -> list[Row]:
     rows: list[Row] = []
     seen: dict[str, int] = {}
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
+        with io.StringIO(_read_text(path), newline="") as stream:
             reader = csv.DictReader(stream, strict=True)
             expected = {field.name for field in fields(kind)}
             found = set(reader.fieldnames or [])
@@ -275,8 +290,6 @@ def read_rows(path: Path, kind: type[Row], key: str | None = "id") -> list[Row]:
                         f"{where}: {key} {name!r} was used in line {seen[name]}"
                     )
                 seen[name] = reader.line_num
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path.name}: not UTF-8 ({error})") from None
     except csv.Error as error:
         raise CorpusError(f"{path.name} line {len(rows) + 2}: {error}") from None
     if not rows:
@@ -348,7 +361,7 @@ def _article(number: int, class_: str, title: str, description: str, where: str)
 
 
 def _ag_news(path: Path) -> Iterator[Article]:
-    with path.open(encoding="utf-8", newline="") as stream:
+    with io.StringIO(_read_text(path), newline="") as stream:
         reader = csv.reader(stream)
         number = 0
         for record in reader:
@@ -359,7 +372,7 @@ def _ag_news(path: Path) -> Iterator[Article]:
                 raise CorpusError(
                     f"{where}: {len(record)} values, expected class, title, description"
                 )
-            if number == 0 and not record[0].isdigit():
+            if reader.line_num == 1 and not record[0].isdigit():
                 continue  # a header
             number += 1
             yield _article(number, *record, where)
@@ -426,7 +439,7 @@ def parse_runbook(name: str, text: str) -> Runbook:
 def load_runbooks() -> list[Runbook]:
     """Return the operations handbook of an invented platform, by file name."""
     pages = [
-        parse_runbook(path.stem, path.read_text(encoding="utf-8"))
+        parse_runbook(path.stem, _read_text(path).replace("\r\n", "\n"))
         for path in sorted(data_file("ops/runbooks").glob("*.md"))
     ]
     names = {page.id for page in pages}

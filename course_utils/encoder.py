@@ -11,14 +11,13 @@ Library: ``sentence_transformers.SentenceTransformer``. Papers: Wang et al. 2020
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from course_utils import assets, attention, lookup, pooling
 
@@ -136,7 +135,7 @@ class MiniLM(nn.Module):
 
     # -- stages ------------------------------------------------------------------------
 
-    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+    def tokenize(self, texts: Iterable[str]) -> list[list[int]]:
         """Texts to ids with ``[CLS]`` and ``[SEP]``, cut at ``max_tokens``.
 
         Warns:
@@ -145,19 +144,24 @@ class MiniLM(nn.Module):
         Raises:
             TypeError: one string instead of a list, or an entry that is no string.
         """
-        if isinstance(texts, str):
-            raise TypeError("pass a list of texts: encode([text])")
+        if isinstance(texts, str) or not isinstance(texts, Iterable):
+            raise TypeError(
+                f"pass a list of texts, encode([text]), not {type(texts).__name__}"
+            )
+        texts = list(texts)
         for number, text in enumerate(texts):
             if not isinstance(text, str):
                 raise TypeError(f"text {number} is {type(text).__name__}, not a string")
+        if not texts:
+            return []
         found = assets.tokenizer()(
             list(map(assets.encodable, texts)), truncation=False, verbose=False
         )["input_ids"]
         cut = sum(len(ids) > self.max_tokens for ids in found)
         if cut:
             warnings.warn(
-                f"{cut} of {len(texts)} texts have more than {self.max_tokens} tokens; "
-                "what lies behind was not read",
+                f"texts with more than {self.max_tokens} tokens: {cut} of {len(texts)};"
+                " what lies behind was not read",
                 TruncationWarning,
                 stacklevel=3,
             )
@@ -172,9 +176,16 @@ class MiniLM(nn.Module):
         """Lookup, positions, layer norm: (batch, tokens) -> (batch, tokens, dim).
 
         Raises:
-            ValueError: an id is not in the table, or there are more tokens than rows
-                in the position table.
+            ValueError: ids is not a matrix, an id is not in the table, or there are
+                more tokens than rows in the position table.
         """
+        if ids.ndim != 2:
+            raise ValueError(f"ids must be (batch, tokens), got {tuple(ids.shape)}")
+        if ids.shape[1] > len(self.positions):
+            raise ValueError(
+                f"{ids.shape[1]} tokens, but the position table has "
+                f"{len(self.positions)} rows: cut the text, or encode it in parts"
+            )
         numbers = torch.arange(ids.shape[1])
         if change.positions is None:
             places = lookup.rows(self.positions, numbers)
@@ -200,26 +211,40 @@ class MiniLM(nn.Module):
         Returns:
             Layers + 1 tensors (batch, tokens, dim), the first before any block; and
             one (batch, heads, tokens, tokens) or None per layer.
+
+        Raises:
+            ValueError: the shapes differ, a row is all padding, a token may look at
+                nothing, or a layer to be changed does not exist; else as ``embed``.
         """
         if ids.shape != mask.shape:
             raise ValueError(
                 f"ids has shape {tuple(ids.shape)} but mask has {tuple(mask.shape)}"
             )
-        seen = (change.attend(ids, mask) if change.attend else mask).bool()
-        keys = None  # nothing to hide: the fused kernel is faster without a mask
-        if not seen.all():
-            keys = seen[:, None, None] if seen.ndim == 2 else seen[:, None]
         hidden, weights = [self.embed(ids, change)], []
+        real = mask.bool()
+        if not real.any(dim=1).all():
+            row = int((~real.any(dim=1)).nonzero()[0])
+            raise ValueError(f"row {row} is all padding: there is nothing to read")
+        seen = (change.attend(ids, mask) if change.attend else real).bool()
+        seen = seen[:, None] if seen.ndim == 2 else seen  # (batch, 1 or tokens, keys)
+        # With nothing to hide, the fused kernel is faster without a mask.
+        keys = None if seen.all() else seen[:, None]
+        ablate = change.ablate or {}
+        strange = set(ablate) - set(range(len(self.layers)))
+        if strange:
+            raise ValueError(
+                f"layer {min(strange)} is none of 0 to {len(self.layers) - 1}"
+            )
         for number, layer in enumerate(self.layers):
-            heads = (change.ablate or {}).get(number, ())
-            output, looked = layer(hidden[-1], keys, heads, with_weights)
+            output, looked = layer(
+                hidden[-1], keys, ablate.get(number, ()), with_weights
+            )
             hidden.append(output)
             weights.append(looked)
         return hidden, weights
 
     # -- the whole way -----------------------------------------------------------------
 
-    @torch.inference_mode()
     def encode(
         self,
         texts: Sequence[str],
@@ -233,7 +258,7 @@ class MiniLM(nn.Module):
 
         Args:
             texts: any list of strings, an empty one too.
-            batch_size: texts per batch.
+            batch_size: texts per batch at most; see ``batches``.
             normalize: scale each vector to length 1, as the model's own files say.
             change: what to change, for an experiment.
 
@@ -245,32 +270,38 @@ class MiniLM(nn.Module):
 
         Raises:
             TypeError: not a list of strings.
-            ValueError: ``batch_size`` is below 1.
+            ValueError: ``batch_size`` is below 1, or a vector is zero or not finite.
         """
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         found = self.tokenize(texts)
-        order = sorted(range(len(found)), key=lambda i: -len(found[i]))
-        vectors = torch.empty(len(found), self.words.shape[1])
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
-            ids, mask = pad([found[i] for i in chosen])
-            hidden, _ = self.hidden_states(ids, mask, change)
-            vectors[chosen] = change.pool(hidden[-1], mask)
-        if normalize and len(vectors):
-            vectors = functional.normalize(vectors, dim=1)
+        if not found:
+            return np.empty((0, self.words.shape[1]), dtype=np.float32)
+        order, pooled = [], []
+        with torch.inference_mode():
+            for chosen in batches([len(ids) for ids in found], batch_size):
+                ids, mask = pad([found[i] for i in chosen])
+                hidden, _ = self.hidden_states(ids, mask, change)
+                pooled.append(change.pool(hidden[-1], mask))
+                order += chosen
+            vectors = torch.cat(pooled)[torch.tensor(order).argsort()]
+            if normalize:
+                vectors = pooling.normalize(vectors)
         return vectors.numpy()
 
-    @torch.inference_mode()
     def trace(self, text: str, change: Change = Change()) -> Trace:
         """Follow one text through every stage.
+
+        Warns:
+            TruncationWarning: the text is longer than ``max_tokens``.
 
         Raises:
             TypeError: not a string.
         """
         ids, mask = pad(self.tokenize([text]))
-        hidden, weights = self.hidden_states(ids, mask, change, with_weights=True)
-        pooled = change.pool(hidden[-1], mask)
+        with torch.inference_mode():
+            hidden, weights = self.hidden_states(ids, mask, change, with_weights=True)
+            pooled = change.pool(hidden[-1], mask)
         rows = lookup.rows(self.words, ids[0])
         if change.positions is None:
             places = self.positions[: ids.shape[1]]
@@ -285,8 +316,32 @@ class MiniLM(nn.Module):
             hidden=torch.cat(hidden),
             attention=torch.cat(weights),
             pooled=pooled[0],
-            vector=functional.normalize(pooled, dim=1)[0],
+            vector=pooling.normalize(pooled)[0],
         )
+
+
+def batches(
+    lengths: Sequence[int], batch_size: int, budget: int = 1024
+) -> Iterator[list[int]]:
+    """Share texts out to batches of similar length, longest first.
+
+    Args:
+        lengths: tokens of each text.
+        batch_size: texts per batch at most.
+        budget: tokens per batch at most, padding included, unless one text alone has
+            more. Small enough for the processor's cache: large batches are slower.
+
+    Yields:
+        The numbers of the texts in a batch.
+
+    >>> list(batches([3, 9, 2, 3], batch_size=2, budget=10))
+    [[1], [0, 3], [2]]
+    """
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    while order:
+        fit = max(1, min(batch_size, budget // lengths[order[0]]))
+        yield order[:fit]
+        order = order[fit:]
 
 
 def pad(found: Sequence[Sequence[int]], pad_id: int = 0) -> tuple[Tensor, Tensor]:

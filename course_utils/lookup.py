@@ -23,14 +23,15 @@ def one_hot(ids: Tensor, size: int) -> Tensor:
     """Ids as vectors with a single 1: (...,) -> (..., size).
 
     Raises:
-        ValueError: an id is negative or not below ``size``.
+        TypeError: ids are no tensor.
+        ValueError: an id is negative or not below ``size``, or no whole number.
 
     >>> one_hot(torch.tensor([2, 0]), 3)
     tensor([[0., 0., 1.],
             [1., 0., 0.]])
     """
     _check_ids(ids, size)
-    return torch.eye(size)[ids]
+    return torch.nn.functional.one_hot(ids.long(), size).float()
 
 
 def rows(table: Tensor, ids: Tensor) -> Tensor:
@@ -41,6 +42,7 @@ def rows(table: Tensor, ids: Tensor) -> Tensor:
     count it from the end.
 
     Raises:
+        TypeError: ids are no tensor.
         ValueError: an id is not in the table, or ids are not whole numbers.
 
     >>> rows(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1, 1]))
@@ -52,6 +54,8 @@ def rows(table: Tensor, ids: Tensor) -> Tensor:
 
 
 def _check_ids(ids: Tensor, size: int) -> None:
+    if not isinstance(ids, Tensor):
+        raise TypeError(f"ids must be a tensor, got {type(ids).__name__}")
     if ids.is_floating_point() or ids.dtype == torch.bool:
         raise ValueError(f"ids must be whole numbers, got {ids.dtype}")
     if not ids.numel():
@@ -76,8 +80,17 @@ class WordTable:
 
     def __post_init__(self) -> None:
         """Refuse a table whose words and rows do not belong together."""
+        if np.ndim(self.vectors) != 2:
+            raise ValueError(
+                f"vectors must be (words, dim), got shape {np.shape(self.vectors)}"
+            )
         if len(self.words) != len(self.vectors):
             raise ValueError(f"{len(self.words)} words, {len(self.vectors)} rows")
+        if len(self.index) != len(self.words):
+            twice = Counter(self.words).most_common(1)[0][0]
+            raise ValueError(f"{twice!r} is there twice: each word has one row")
+        if not np.isfinite(self.vectors).all():
+            raise ValueError("a vector holds NaN or infinity: its direction is unknown")
 
     @cached_property
     def directions(self) -> np.ndarray:
@@ -199,6 +212,79 @@ def _known(table: WordTable, *words: str) -> tuple[str, ...]:
     return words
 
 
+# -- what a picture keeps, and what a table never learnt -------------------------------
+
+
+def kept_neighbours(vectors: np.ndarray, points: np.ndarray, k: int) -> np.ndarray:
+    """Count how many of each row's true neighbours a picture draws near it.
+
+    Args:
+        vectors: the truth (n, dim), compared by cosine.
+        points: the picture (n, 2), compared by distance.
+        k: how many neighbours; a row is not its own.
+
+    Returns:
+        Whole numbers 0 to k, shape (n,). ``sklearn.manifold.trustworthiness`` weighs
+        the same loss by rank.
+
+    Raises:
+        ValueError: the shapes do not fit, or ``k`` is not 1 to n - 1.
+
+    >>> square = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
+    >>> kept_neighbours(square, square, k=1)
+    array([1, 1, 1, 1])
+    """
+    vectors, points = np.asarray(vectors), np.asarray(points)
+    if vectors.ndim != 2 or points.ndim != 2 or len(vectors) != len(points):
+        raise ValueError(
+            f"vectors {vectors.shape} and points {points.shape} must be (n, dim) and "
+            "(n, 2) with the same n"
+        )
+    if not 1 <= k < len(vectors):
+        raise ValueError(f"k must be 1 to {len(vectors) - 1}, got {k}")
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    closeness = unit @ unit.T  # (n, n)
+    distance = np.linalg.norm(points[:, None] - points, axis=2)  # (n, n)
+    np.fill_diagonal(closeness, -np.inf)
+    np.fill_diagonal(distance, np.inf)
+    true = np.argsort(-closeness, axis=1, kind="stable")[:, :k]
+    drawn = np.argsort(distance, axis=1, kind="stable")[:, :k]
+    return (true[:, :, None] == drawn[:, None]).any(axis=2).sum(axis=1)
+
+
+def untrained_rows(
+    table: np.ndarray, known: Sequence[int], share: float = 0.95
+) -> list[int]:
+    """Find rows that look as if training never touched them, by their length.
+
+    Args:
+        table: (rows, dim).
+        known: rows that are surely untrained, such as those of ``[unused…]`` pieces.
+        share: the limit is the length that this share of the known rows does not
+            exceed; below 1, because one odd row must not decide.
+
+    Returns:
+        The other rows that are no longer than the limit, in order.
+
+    Raises:
+        ValueError: ``known`` is empty or not in the table, or ``share`` is not in
+            0 to 1.
+
+    >>> table = np.array([[0.1], [0.2], [3.0], [0.1], [2.0]])
+    >>> untrained_rows(table, known=[0, 1])
+    [3]
+    """
+    if not len(known):
+        raise ValueError("name at least one row that is known to be untrained")
+    if min(known) < 0 or max(known) >= len(table):
+        raise ValueError(f"known rows must be 0 to {len(table) - 1}")
+    if not 0 < share <= 1:
+        raise ValueError(f"share must be above 0 and at most 1, got {share}")
+    lengths = np.linalg.norm(table, axis=1)
+    limit = np.quantile(lengths[list(known)], share)
+    return sorted(set(np.flatnonzero(lengths <= limit).tolist()) - set(known))
+
+
 # -- skip-gram with negative sampling --------------------------------------------------
 
 
@@ -245,8 +331,14 @@ def train_skip_gram(
         The table of centre rows, words by frequency.
 
     Raises:
-        ValueError: fewer than two different words.
+        ValueError: fewer than two different words, no word has a neighbour, or a
+            setting is out of range.
     """
+    if dim < 1 or negatives < 1 or epochs < 0:
+        raise ValueError(
+            f"dim and negatives must be at least 1, epochs at least 0: got {dim}, "
+            f"{negatives}, {epochs}"
+        )
     frequency = Counter(word for sentence in sentences for word in sentence)
     if len(frequency) < 2:
         raise ValueError("skip-gram needs at least two different words")
@@ -259,6 +351,8 @@ def train_skip_gram(
             for pair in skip_gram_pairs([number[word] for word in sentence], window)
         ]
     )
+    if not len(pairs):
+        raise ValueError("no word has a neighbour: sentences need two words or more")
     generator = torch.Generator().manual_seed(seed)
     noise = torch.tensor([frequency[word] for word in words]).float() ** 0.75
     centre = (torch.rand(len(words), dim, generator=generator) - 0.5) / dim
@@ -295,6 +389,81 @@ def skip_gram_loss(
     negative = (context[wrong] @ c.unsqueeze(-1)).squeeze(-1)  # (batch, negatives)
     log_sigmoid = torch.nn.functional.logsigmoid
     return -(log_sigmoid(positive) + log_sigmoid(-negative).sum(dim=1)).mean()
+
+
+def softmax_loss(
+    centre: Tensor, context: Tensor, centres: Tensor, contexts: Tensor
+) -> Tensor:
+    """Return the mean cross-entropy of choosing each neighbour among all words.
+
+    What negative sampling replaces: every row of ``context`` gets a gradient.
+    Arguments as in ``skip_gram_loss``.
+    """
+    scores = centre[centres] @ context.T  # (batch, words)
+    return torch.nn.functional.cross_entropy(scores, contexts)
+
+
+# -- a world small enough to see through -----------------------------------------------
+
+TRAITS = {
+    "man": "male adult common",
+    "woman": "female adult common",
+    "boy": "male young common",
+    "girl": "female young common",
+    "king": "male adult royal",
+    "queen": "female adult royal",
+    "prince": "male young royal",
+    "princess": "female young royal",
+    **dict.fromkeys(("cat", "dog", "kitten", "puppy"), "pet"),
+    **dict.fromkeys(("france", "italy", "japan", "egypt"), "land"),
+}
+PHRASES = {
+    "male": ("shaves his beard", "trims his beard"),
+    "female": ("braids her hair", "wears her dress"),
+    "adult": ("has grey hair", "tells old tales"),
+    "young": ("climbs tall trees", "plays outside"),
+    "royal": ("wears a crown", "lives in a palace"),
+    "common": ("rents a flat", "takes the bus"),
+    "pet": ("eats its food", "chases mice", "sleeps all day", "licks its paws"),
+    "land": ("exports wine", "borders the sea", "elects a parliament", "signs a pact"),
+}
+
+
+def small_world() -> list[list[str]]:
+    """Return every sentence of the small world, as lists of words.
+
+    Each of the sixteen words of ``TRAITS`` is followed by each of the ``PHRASES`` of
+    its traits, and by nothing else.
+
+    >>> " ".join(small_world()[0])
+    'the man shaves his beard'
+    """
+    return [
+        [*(() if trait == "land" else ("the",)), word, *phrase.split()]
+        for word, traits in TRAITS.items()
+        for trait in traits.split()
+        for phrase in PHRASES[trait]
+    ]
+
+
+def trait_questions() -> list[tuple[str, str, str, str]]:
+    """Return all analogies ``(a, b, c, d)`` that change one trait of a person.
+
+    >>> trait_questions()[0]
+    ('man', 'woman', 'boy', 'girl')
+    """
+    people = {traits: word for word, traits in TRAITS.items() if " " in traits}
+    found = []
+    for old, new in (("male", "female"), ("adult", "young"), ("common", "royal")):
+        before = [traits for traits in people if old in traits.split()]
+        changed = {traits: traits.replace(old, new) for traits in before}
+        found += [
+            (people[a], people[changed[a]], people[c], people[changed[c]])
+            for a in before
+            for c in before
+            if a != c
+        ]
+    return found
 
 
 # -- does this tokenizer belong to this model? -----------------------------------------
@@ -351,11 +520,21 @@ def assert_tokenizer_matches(model: HasVocabulary, tokenizer: object) -> None:
 
 
 def canary_ids(vocabulary: Sequence[str]) -> list[int]:
-    """Ids of the canary sentence, by BERT's normaliser and our own WordPiece."""
+    """Ids of the canary sentence, by BERT's normaliser and our own WordPiece.
+
+    Raises:
+        ValueError: the vocabulary has no special pieces, so it is no WordPiece model's.
+    """
     from tokenizers.normalizers import BertNormalizer
     from tokenizers.pre_tokenizers import BertPreTokenizer
 
     number = {piece: row for row, piece in enumerate(vocabulary)}
+    missing = [piece for piece in ("[CLS]", "[SEP]", "[UNK]") if piece not in number]
+    if missing:
+        raise ValueError(
+            f"the table has no row for {missing[0]}: this check knows the uncased "
+            "WordPiece models only"
+        )
     words = BertPreTokenizer().pre_tokenize_str(BertNormalizer().normalize_str(CANARY))
     pieces = [p for word, _ in words for p in tokenization.wordpiece(word, number)]
     return [number[piece] for piece in ("[CLS]", *pieces, "[SEP]")]

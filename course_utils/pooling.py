@@ -13,6 +13,8 @@ tensor([[2., 2.]])
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -113,6 +115,34 @@ def weighted_mean_pool(
     return (cleaned * weights.unsqueeze(-1)).sum(dim=1) / total
 
 
+def rarity(texts: Iterable[Iterable[int]], size: int) -> Tensor:
+    """Weights for ``weighted_mean_pool``: inverse document frequencies, (size,).
+
+    A token that is in every text weighs nothing, one that is in no text weighs most:
+    the logarithm of (texts + 1) / (texts that have it + 1).
+
+    Args:
+        texts: the ids of each text.
+        size: how many ids there are.
+
+    Raises:
+        ValueError: there is no text, or an id is not below ``size``.
+
+    >>> rarity([[0, 1, 1], [0, 2]], size=4).round(decimals=2)
+    tensor([0.0000, 0.4100, 0.4100, 1.1000])
+    """
+    having, number = torch.zeros(size), 0
+    for ids in texts:
+        found = torch.tensor(sorted(set(ids)), dtype=torch.long)
+        if len(found) and not 0 <= found[0] <= found[-1] < size:
+            raise ValueError(f"ids run from 0 to {size - 1}, got {found.tolist()}")
+        having[found] += 1
+        number += 1
+    if not number:
+        raise ValueError("there is no text to count in")
+    return torch.log((number + 1) / (having + 1))
+
+
 POOLINGS = {
     "mean": mean_pool,
     "cls": cls_pool,
@@ -160,6 +190,27 @@ def cosine(a: Tensor, b: Tensor) -> Tensor:
     return normalize(a) @ normalize(b).mT if b.ndim > 1 else normalize(a) @ normalize(b)
 
 
+def mean_cosine(vectors: Tensor) -> float:
+    """Average cosine of two different rows, how narrow the cone is that they fill.
+
+    0 in all directions alike ("isotropic"), 1 if all rows point the same way
+    (Ethayarajh 2019, arXiv 1909.00512).
+
+    Args:
+        vectors: (n, dim), two rows at least.
+
+    Raises:
+        ValueError: fewer than two rows, a row is zero or not finite.
+
+    >>> round(mean_cosine(torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]])), 2)
+    0.33
+    """
+    if vectors.ndim != 2 or len(vectors) < 2:
+        raise ValueError(f"two rows at least are needed, got {tuple(vectors.shape)}")
+    cosines, n = cosine(vectors, vectors), len(vectors)
+    return float((cosines.sum() - cosines.diagonal().sum()) / (n * (n - 1)))
+
+
 def receipt(a: Tensor, b: Tensor) -> Tensor:
     """Say which token earned what: a matrix that sums to the cosine of two mean pools.
 
@@ -175,8 +226,8 @@ def receipt(a: Tensor, b: Tensor) -> Tensor:
         (n, m), and ``receipt(a, b).sum()`` equals ``cosine(a.mean(0), b.mean(0))``.
 
     Raises:
-        ValueError: an input is not a matrix or is empty, the dimensions differ, or a
-            mean is zero.
+        ValueError: an input is not a matrix, is empty or not finite, the dimensions
+            differ, or a mean is zero.
 
     >>> a, b = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[2.0, 2.0]])
     >>> receipt(a, b)
@@ -189,6 +240,8 @@ def receipt(a: Tensor, b: Tensor) -> Tensor:
                 f"{name} must be (tokens, dim) with a token at least, "
                 f"got {tuple(vectors.shape)}"
             )
+        if not torch.isfinite(vectors).all():
+            raise ValueError(f"{name} holds NaN or infinity")
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"a has dim {a.shape[1]} but b has dim {b.shape[1]}")
     lengths = a.mean(dim=0).norm() * b.mean(dim=0).norm()

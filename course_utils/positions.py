@@ -44,9 +44,12 @@ def sinusoidal(tokens: int, dim: int, base: float = 10000.0) -> Tensor:
     """
     if tokens < 0:
         raise ValueError(f"tokens must not be negative, got {tokens}")
-    numbers = torch.arange(tokens, dtype=torch.float64)
-    angles = numbers.unsqueeze(1) * _frequencies(dim, base)  # (tokens, dim / 2)
-    return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1).float()
+    return _waves(torch.arange(tokens), dim, base).float()
+
+
+def _waves(places: Tensor, dim: int, base: float) -> Tensor:
+    angles = places.double().unsqueeze(1) * _frequencies(dim, base)  # (tokens, dim / 2)
+    return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
 
 
 def learned() -> Tensor:
@@ -56,6 +59,26 @@ def learned() -> Tensor:
     (512, 384)
     """
     return assets.weights()["embeddings.position_embeddings.weight"]
+
+
+def table_rows(table: Tensor, places: Tensor) -> Tensor:
+    """Read the rows of a position table: (size, dim) and (tokens,) -> (tokens, dim).
+
+    The library says ``IndexError: index out of range in self`` when a text is too long.
+
+    Raises:
+        ValueError: a place is negative or beyond the table's end.
+
+    >>> table_rows(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1]))
+    tensor([[3., 4.]])
+    """
+    if places.numel() and (places.min() < 0 or places.max() >= len(table)):
+        raise ValueError(
+            f"positions {int(places.min())} to {int(places.max())} do not fit a table "
+            f"of {len(table)} rows (0 to {len(table) - 1}): a text that is too long "
+            "must be cut, or read in parts"
+        )
+    return lookup.rows(table, places)
 
 
 def rope(
@@ -75,7 +98,8 @@ def rope(
         The same shape; lengths are unchanged.
 
     Raises:
-        ValueError: ``dim`` is odd, or there is not one position per token.
+        ValueError: ``dim`` is odd, there is not one position per token, ``x`` holds
+            whole numbers (sines would be rounded to 0), or a value is not finite.
 
     >>> x = torch.tensor([[1.0, 0.0]])
     >>> rope(x, torch.tensor([1.0])).round(decimals=2)
@@ -86,6 +110,10 @@ def rope(
             f"x has shape {tuple(x.shape)} (..., tokens, dim), positions "
             f"{tuple(positions.shape)}: give one position per token"
         )
+    if not x.is_floating_point():
+        raise ValueError(f"x must hold floats, got {x.dtype}: pass x.float()")
+    if not (torch.isfinite(x).all() and torch.isfinite(positions).all()):
+        raise ValueError("x or positions holds NaN or infinity")
     angles = positions.double().unsqueeze(1) * _frequencies(x.shape[-1], base)
     sin, cos = angles.sin().to(x.dtype), angles.cos().to(x.dtype)  # (tokens, dim / 2)
     first, second = (x[..., ::2], x[..., 1::2]) if interleaved else x.chunk(2, dim=-1)
@@ -141,71 +169,118 @@ class Scheme:
     Attributes:
         name: what papers call it.
         parameters: how many numbers training has to find.
-        longest: how many positions it has; None if there is no end.
-        scores: maps q and k (tokens, dim) and their places (tokens,) to the scores
-            (tokens, tokens), before scaling and softmax.
+        rule: maps checked q and k (tokens, dim) and places (tokens,) to the scores.
     """
 
     name: str
     parameters: int
-    longest: int | None
-    scores: Callable[[Tensor, Tensor, Tensor], Tensor]
+    rule: Callable[[Tensor, Tensor, Tensor], Tensor]
+
+    def scores(self, q: Tensor, k: Tensor, places: Tensor) -> Tensor:
+        """How much each query wants each key, before scaling and softmax.
+
+        Args:
+            q: queries (tokens, dim).
+            k: keys (tokens, dim).
+            places: the position of each token (tokens,).
+
+        Returns:
+            (tokens, tokens).
+
+        Raises:
+            ValueError: the shapes do not fit, or a place is beyond a table's end.
+        """
+        if q.ndim != 2 or q.shape != k.shape or places.shape != q.shape[:1]:
+            raise ValueError(
+                f"q {tuple(q.shape)} and k {tuple(k.shape)} must both be (tokens, dim),"
+                f" places {tuple(places.shape)} must be (tokens,)"
+            )
+        return self.rule(q, k, places)
 
 
 def none_scheme() -> Scheme:
     """No positions: a bag of tokens."""
-    return Scheme("none", 0, None, lambda q, k, places: q @ k.T)
+    return Scheme("none", 0, lambda q, k, places: q @ k.T)
 
 
-def table_scheme(name: str, table: Tensor, trained: bool) -> Scheme:
-    """Rows of a table are added to the vectors, as in BERT and the transformer."""
+def sinusoidal_scheme(base: float = 10000.0) -> Scheme:
+    """Sinusoids are added to the vectors, at any position (the 2017 transformer)."""
 
-    def scores(q: Tensor, k: Tensor, places: Tensor) -> Tensor:
-        added = lookup.rows(table, places)
+    def rule(q: Tensor, k: Tensor, places: Tensor) -> Tensor:
+        added = _waves(places, q.shape[1], base).to(q.dtype)
         return (q + added) @ (k + added).T
 
-    return Scheme(name, table.numel() if trained else 0, len(table), scores)
+    return Scheme("sinusoidal", 0, rule)
+
+
+def table_scheme(table: Tensor, name: str = "learned") -> Scheme:
+    """Rows of a trained table are added to the vectors, as in BERT."""
+
+    def rule(q: Tensor, k: Tensor, places: Tensor) -> Tensor:
+        added = table_rows(table, places)
+        return (q + added) @ (k + added).T
+
+    return Scheme(name, table.numel(), rule)
 
 
 def rope_scheme(base: float = 10000.0, interleaved: bool = False) -> Scheme:
     """Queries and keys are turned before they meet."""
 
-    def scores(q: Tensor, k: Tensor, places: Tensor) -> Tensor:
-        turned = (rope(x, places, base, interleaved) for x in (q, k))
-        return torch.matmul(next(turned), next(turned).T)
+    def rule(q: Tensor, k: Tensor, places: Tensor) -> Tensor:
+        q, k = (rope(x, places, base, interleaved) for x in (q, k))
+        return q @ k.T
 
-    return Scheme("rotary", 0, None, scores)
+    return Scheme("rotary", 0, rule)
 
 
 def alibi_scheme(slope: float = 0.0625) -> Scheme:
     """Distance is subtracted from the scores, the vectors stay as they are."""
 
-    def scores(q: Tensor, k: Tensor, places: Tensor) -> Tensor:
+    def rule(q: Tensor, k: Tensor, places: Tensor) -> Tensor:
         return q @ k.T - slope * (places[:, None] - places[None, :]).abs()
 
-    return Scheme("ALiBi", 0, None, scores)
+    return Scheme("ALiBi", 0, rule)
 
 
-def sees_order(scheme: Scheme, q: Tensor, k: Tensor, tolerance: float = 1e-4) -> bool:
-    """Whether swapping two tokens changes more than the order of the scores."""
+# Five questions to a scheme, each answered by trying it on given vectors (tokens, dim).
+
+
+def sees_order(scheme: Scheme, q: Tensor, k: Tensor, tolerance: float = 1e-3) -> bool:
+    """Whether swapping the first two tokens changes more than the scores' order."""
     places = torch.arange(len(q))
-    order = torch.arange(len(q)).flip(0)
+    order = torch.cat([torch.tensor([1, 0]), places[2:]])
     there = scheme.scores(q[order], k[order], places)
     expected = scheme.scores(q, k, places)[order][:, order]
     return not torch.allclose(there, expected, atol=tolerance)
 
 
-def sees_direction(scheme: Scheme, q: Tensor, tolerance: float = 1e-4) -> bool:
+def sees_direction(scheme: Scheme, q: Tensor, tolerance: float = 1e-3) -> bool:
     """Whether "before" and "after" at the same distance get different scores."""
-    same = q[:1].expand_as(q).contiguous()
+    same = q[:1].expand_as(q)
     scores = scheme.scores(same, same.roll(1, dims=1), torch.arange(len(q)))
     return not torch.allclose(scores, scores.T, atol=tolerance)
 
 
 def is_relative(
-    scheme: Scheme, q: Tensor, k: Tensor, shift: int, tolerance: float = 1e-4
+    scheme: Scheme, q: Tensor, k: Tensor, shift: int, tolerance: float = 1e-3
 ) -> bool:
     """Whether the scores stay the same when the whole text moves by ``shift``."""
     places = torch.arange(len(q))
     here, there = scheme.scores(q, k, places), scheme.scores(q, k, places + shift)
     return torch.allclose(here, there, atol=tolerance)
+
+
+def prefers_near(scheme: Scheme, q: Tensor) -> bool:
+    """Whether, among equal keys, a nearer one always scores higher than a farther."""
+    same = q[:1].expand_as(q)
+    scores = scheme.scores(same, same, torch.arange(len(q)))[0]
+    return bool((scores.diff() < 0).all())
+
+
+def reaches(scheme: Scheme, q: Tensor, place: int) -> bool:
+    """Whether the scheme has a score for a text that begins at ``place``."""
+    try:
+        scheme.scores(q, q, torch.arange(len(q)) + place)
+    except ValueError:
+        return False
+    return True

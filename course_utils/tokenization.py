@@ -16,11 +16,13 @@ Wu et al. 2016 (arXiv 1609.08144) for greedy WordPiece.
 from __future__ import annotations
 
 import unicodedata
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
+from math import inf
 from typing import TYPE_CHECKING
 
 import regex
@@ -93,8 +95,12 @@ def split_text(text: str, pattern: str | None = None) -> Iterator[str]:
     >>> list(split_text("It's 2026, OK?"))
     ['It', "'s", ' ', '202', '6', ',', ' OK', '?']
     """
+    compiled = regex.compile(PATTERN if pattern is None else pattern)
+    matches = compiled.finditer(text)
+    if compiled.flags & regex.REVERSE:
+        matches = reversed(list(matches))
     end = 0
-    for match in regex.finditer(PATTERN if pattern is None else pattern, text):
+    for match in matches:
         if match.start() > end:
             yield text[end : match.start()]
         if match[0]:
@@ -132,7 +138,9 @@ class BPE:
 
     merges: dict[Pair, int]
     pattern: str = PATTERN
-    _cache: dict[str, list[int]] = field(default_factory=dict, repr=False)
+    _cache: dict[str, list[int]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         """Spell every id out as bytes, once."""
@@ -147,7 +155,7 @@ class BPE:
     def _encode_chunk(self, chunk: str) -> list[int]:
         ids = list(to_bytes(chunk))
         while len(ids) > 1:
-            pair = min(pairwise(ids), key=lambda p: self.merges.get(p, len(self)))
+            pair = min(pairwise(ids), key=lambda p: self.merges.get(p, inf))
             if pair not in self.merges:
                 break
             ids = merge(ids, pair, self.merges[pair])
@@ -336,13 +344,15 @@ def audit_terms(terms: Iterable[str], vocabulary: Vocabulary) -> pd.DataFrame:
     terms = list(terms)
     if not terms:
         raise ValueError("there are no terms to audit")
+    # Only WordPiece marks what continues a word; elsewhere ## is text like any other.
+    mark = "##" if getattr(vocabulary, "name", "") == "wordpiece" else ""
     rows = []
     for term in terms:
         pieces = vocabulary.pieces(term)
         rows.append(
             {
                 "term": term,
-                "pieces": "·".join(p.removeprefix("##") for p in pieces),
+                "pieces": "·".join(p.removeprefix(mark) for p in pieces),
                 "tokens": len(pieces),
                 "characters_per_token": round(len(term) / max(1, len(pieces)), 2),
                 "unknown": "[UNK]" in pieces,
@@ -402,21 +412,24 @@ def html_to_text(html: str) -> str:
     from bs4 import BeautifulSoup
     from bs4.element import PreformattedString  # comments, the doctype, CDATA
 
-    soup = BeautifulSoup(html, "html.parser")
+    with warnings.catch_warnings():  # "looks like a file name", "is XML"
+        warnings.simplefilter("ignore")
+        # The blank saves a last "&T", which html.parser loses at the very end.
+        soup = BeautifulSoup(html + " ", "html.parser")
     for tag in soup(["script", "style", "noscript", "template", "svg", "head"]):
         tag.decompose()
     for string in soup.find_all(string=True):
         if isinstance(string, PreformattedString):
             string.extract()
         elif string.find_parent("pre"):
-            string.replace_with(string.replace(" ", _KEPT_SPACE))
+            string.replace_with(string.expandtabs(4).replace(" ", _KEPT_SPACE))
         else:
             string.replace_with(regex.sub(r"\s+", " ", string))
     for tag in soup(_BLOCKS):
         tag.insert_before("\n")
         tag.append("\n")
-    for tag in soup(["a", "button", "td", "th"]):  # told apart by the eye, not by text
-        if getattr(tag.next_sibling, "name", None) == tag.name:
+    for tag in soup(_APART):
+        if getattr(tag.next_sibling, "name", None) in _APART:
             tag.insert_after(" ")
     lines = (" ".join(line.split()) for line in soup.get_text().split("\n"))
     return "\n".join(filter(None, lines)).replace(_KEPT_SPACE, " ")
@@ -424,9 +437,11 @@ def html_to_text(html: str) -> str:
 
 _KEPT_SPACE = "\ue000"  # private use: stands for the blanks of <pre> until the end
 _BLOCKS = (
-    "address article aside blockquote br dd div dl dt fieldset figcaption figure "
-    "footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section table tr ul"
+    "address article aside blockquote br caption dd details div dl dt fieldset "
+    "figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr legend li main nav ol "
+    "optgroup option p pre section summary table tr ul"
 ).split()
+_APART = ["a", "button", "td", "th"]  # told apart by the eye, not by text
 
 
 def normalise(text: str) -> str:
@@ -438,5 +453,5 @@ def normalise(text: str) -> str:
     >>> normalise("cafe\u0301") == "café"
     True
     """
-    text = unicodedata.normalize("NFC", text).replace("\u00a0", " ")
-    return text.replace("\u200b", "").replace("\ufeff", "")
+    text = text.replace("\u00a0", " ").replace("\u200b", "").replace("\ufeff", "")
+    return unicodedata.normalize("NFC", text)

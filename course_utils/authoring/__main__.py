@@ -30,6 +30,10 @@ def _pull(number: str) -> int:
         print("name one notebook: make pull NB=01")
         return 1
     source = found[0]
+    for file in (path_of(source.stem, edition) for edition in EDITIONS):
+        if not file.exists():
+            print(f"{file.relative_to(ROOT)} was never built: make nb NB={number}")
+            return 1
     edited = [edition for edition in EDITIONS if _changed(source, edition)]
     if len(edited) == 2:
         print("both editions were edited: undo one of them (git checkout), pull again")

@@ -118,7 +118,9 @@ def read_source(path: Path) -> list[NotebookNode]:
     for cell in cells:
         if cell.cell_type not in ("markdown", "code"):
             raise SourceError(f"{path.name}: no cells of type {cell.cell_type}")
-        left = _SOLUTION.sub("", cell.source)
+        if cell.cell_type == "markdown" and _SOLUTION.search(cell.source):
+            raise SourceError(f"{path.name}: a solution in a text cell\n{cell.source}")
+        left = _SOLUTION.sub(r"\2", cell.source)
         if BEGIN in left or END in left:
             raise SourceError(f"{path.name}: unpaired solution mark in\n{cell.source}")
     return cells
@@ -171,15 +173,16 @@ def _with_marks(edited: str, original: str, edition: str) -> str:
             f"or in the source itself:\n{edited}"
         )
     block = blocks[0]
-    before, after = original[: block.start()], original[block.end() :]
-    if not (edited.startswith(before) and edited.rstrip("\n").endswith(after.strip())):
+    before = original[: block.start()]
+    after = original[block.end() :].strip("\n")
+    text = edited.rstrip("\n")
+    if not (text.startswith(before) and text.endswith(after)):
         raise SourceError(
             "both the frame and the solution of an exercise were edited; "
             f"edit it in the source itself:\n{edited}"
         )
-    end = len(edited.rstrip("\n")) - len(after.strip()) if after.strip() else None
-    body = edited[len(before) : end].rstrip("\n")
-    tail = f"\n{after.strip()}" if after.strip() else ""
+    body = text[len(before) : len(text) - len(after)].rstrip("\n")
+    tail = f"\n{after}" if after else ""
     return f"{before}{block[1]}{BEGIN}\n{body}\n{block[1]}{END}{tail}"
 
 
@@ -193,7 +196,9 @@ def pull(path: Path, edition: str) -> str:
         SourceError: an exercise was edited in a way that leaves its solution unclear.
     """
     originals = read_source(path)
-    by_text = {_edition_text(cell, edition): cell for cell in originals}
+    by_text: dict[str, list[str]] = {}
+    for cell in originals:
+        by_text.setdefault(_edition_text(cell, edition), []).append(cell.source)
     edited = nbformat.read(path_of(path.stem, edition), as_version=4)
     cells = []
     # Exercises are recognised by their first line, the name of what is built.
@@ -202,24 +207,35 @@ def pull(path: Path, edition: str) -> str:
         for cell in originals
         if _SOLUTION.search(cell.source)
     }
+    gone, strangers = set(exercises), []
     for cell in edited.cells:
         tags = cell.metadata.get("tags", [])
         if "generated" in tags:
             continue
+        first = cell.source.split("\n", 1)[0]
         if cell.source in by_text:
-            kept = by_text[cell.source].source
-        elif cell.cell_type == "code" and cell.source.split("\n", 1)[0] in exercises:
-            original = exercises[cell.source.split("\n", 1)[0]].source
+            twins = by_text[cell.source]
+            kept = twins.pop(0) if len(twins) > 1 else twins[0]
+            gone.discard(kept.split("\n", 1)[0])
+        elif cell.cell_type == "code" and first in exercises:
+            original = exercises[first].source
+            gone.discard(first)
             kept = _with_marks(cell.source, original, edition)
         elif cell.cell_type == "markdown" and edition == "solutions":
             kept = cell.source.replace("](../../", "](../")
             kept = kept.replace("](../images/", "](images/")
         else:
             kept = cell.source
+            strangers += [first] if cell.cell_type == "code" else []
         new = new_markdown_cell if cell.cell_type == "markdown" else new_code_cell
         cells.append(new(kept))
         if tags:
             cells[-1].metadata.tags = list(tags)
+    if gone and strangers:  # renamed? then its solution would be lost, or its marks
+        raise SourceError(
+            f"the exercise {min(gone)!r} is gone and {strangers[0]!r} is new; "
+            "rename it in the source itself"
+        )
     return percent(cells)
 
 

@@ -56,14 +56,21 @@ class Verdict:
     sentence: str = ""
 
 
+def _text(value: object, form: Callable[[object], str]) -> str:
+    try:
+        return form(value)
+    except Exception:  # a learner's class may fail at anything
+        return f"<{type(value).__name__} that cannot be shown>"
+
+
 class _Raised:
     """An exception as a result, equal to another of the same type."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         self.error = error
 
     def __repr__(self) -> str:
-        return f"{type(self.error).__name__}: {self.error}"
+        return f"{type(self.error).__name__}: {_text(self.error, str)}"
 
 
 def same(left: object, right: object, tolerance: float = 1e-6) -> bool:
@@ -74,6 +81,13 @@ def same(left: object, right: object, tolerance: float = 1e-6) -> bool:
     >>> same(True, 1), same("1", 1)
     (False, False)
     """
+    try:
+        return _same(left, right, tolerance)
+    except Exception:  # a comparison that fails, a list in itself, a huge number
+        return left is right
+
+
+def _same(left: object, right: object, tolerance: float) -> bool:
     if isinstance(left, _Raised) or isinstance(right, _Raised):
         both = isinstance(left, _Raised) and isinstance(right, _Raised)
         return both and type(left.error) is type(right.error)
@@ -87,6 +101,8 @@ def same(left: object, right: object, tolerance: float = 1e-6) -> bool:
         right = right.tolist() if hasattr(right, "tolist") else right
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
+    if isinstance(left, int) and isinstance(right, int):
+        return left == right
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
         close = math.isclose(left, right, rel_tol=tolerance, abs_tol=tolerance)
         return close or (math.isnan(left) and math.isnan(right))
@@ -100,7 +116,10 @@ def same(left: object, right: object, tolerance: float = 1e-6) -> bool:
         return len(left) == len(right) and all(
             same(a, b, tolerance) for a, b in zip(left, right, strict=True)
         )
-    return type(left) is type(right) and bool(left == right)
+    if type(left) is not type(right):
+        return False
+    equal = left == right
+    return bool(equal.all(axis=None)) if hasattr(equal, "all") else bool(equal)
 
 
 def _run(function: Callable, arguments: tuple) -> object:
@@ -108,12 +127,12 @@ def _run(function: Callable, arguments: tuple) -> object:
         return function(*copy.deepcopy(arguments))
     except NotImplementedError:
         raise
-    except Exception as error:  # the learner's own error is a result like any other
+    except (Exception, SystemExit) as error:  # the learner's error is a result too
         return _Raised(error)
 
 
 def _short(value: object, limit: int = 90) -> str:
-    text = visible(repr(value))
+    text = visible(_text(value, repr))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -121,7 +140,7 @@ def _changes_its_input(function: Callable, arguments: tuple) -> bool:
     mine = copy.deepcopy(arguments)
     try:
         function(*mine)
-    except Exception:
+    except (Exception, SystemExit):
         return False
     return not all(
         same(after, before)
@@ -214,7 +233,8 @@ def check(exercise_id: str, attempt: object = ...) -> None:
     exercise = _find(exercise_id)
     if exercise is None:
         known = ", ".join(sorted(exercises()))
-        print(f"[✗] {exercise_id} is no exercise of this course. Known: {known}")
+        name = visible(str(exercise_id))
+        print(f"[✗] {name} is no exercise of this course. Known: {known}")
         return
     verdict = judge(exercise, attempt)
     session.current.exercises[exercise_id] = verdict.state == "correct"

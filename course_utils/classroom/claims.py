@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from functools import cache
+from numbers import Integral, Real
 
 from course_utils.classroom.show import escape, visible
 from course_utils.corpora import data_file
@@ -36,8 +37,8 @@ class Claim:
         """The trial in three lines of text."""
         s = self.statement
         return (
-            f"Claim {s.id} · {s.statement} ({s.source})\n"
-            f"  stated: {s.stated} · measured: {visible(self.measured)}\n"
+            f"Claim {visible(s.id)} · {visible(s.statement)} ({visible(s.source)})\n"
+            f"  stated: {visible(s.stated)} · measured: {visible(self.measured)}\n"
             f"  {VERDICTS[self.verdict]} {self.verdict}"
         )
 
@@ -67,7 +68,7 @@ class Trial:
     def _repr_html_(self) -> str:
         left = 'style="text-align:left;vertical-align:top;max-width:22em"'
         rows = "".join(
-            f"<tr><td {left}>{claim.statement.id}</td>"
+            f"<tr><td {left}>{escape(claim.statement.id)}</td>"
             f"<td {left}>{escape(claim.statement.statement)}<br>"
             f'<span style="opacity:.75">{escape(claim.statement.source)}</span></td>'
             f"<td {left}>{escape(claim.statement.stated)}</td>"
@@ -107,13 +108,14 @@ def claim(claim_id: str, measured: object, holds: bool | str) -> Claim:
     """
     if claim_id not in registry():
         raise KeyError(f"no claim is called {claim_id!r}: see data/claims.csv")
-    if holds == "partly":
+    if isinstance(holds, str) and holds == "partly":
         verdict = "partly"
     elif isinstance(holds, bool) or type(holds).__name__ in ("bool", "bool_"):
         verdict = "confirmed" if holds else "refuted"
     else:
         raise ValueError(f"holds must be True, False or 'partly', not {holds!r}")
-    shown = f"{measured:.3f}" if isinstance(measured, float) else str(measured)
+    fraction = isinstance(measured, Real) and not isinstance(measured, Integral)
+    shown = f"{measured:.3f}" if fraction else str(measured)
     return Claim(registry()[claim_id], shown, verdict)
 
 

@@ -95,12 +95,16 @@ def tested_versions() -> dict[str, str]:
         if path.exists():
             lines = path.read_text(encoding="utf-8").splitlines()
             pairs = (line.split("==") for line in lines if "==" in line)
-            return {name.strip().lower(): version.strip() for name, version in pairs}
+            return {_canonical(name): version.strip() for name, version in pairs}
     return {}
 
 
 def _packages() -> Iterator[Finding]:
-    needed = metadata.requires("course_utils") or []
+    needed = [
+        requirement
+        for requirement in metadata.requires("course_utils") or []
+        if "extra ==" not in requirement
+    ]
     tested = tested_versions()
     missing, differs = [], []
     for requirement in needed:
@@ -110,7 +114,7 @@ def _packages() -> Iterator[Finding]:
         except metadata.PackageNotFoundError:
             missing.append(name)
             continue
-        expected = tested.get(name.lower())
+        expected = tested.get(_canonical(name))
         if expected and found.split("+")[0] != expected:
             differs.append(f"{name} {found} (tested: {expected})")
     if missing:
@@ -127,6 +131,11 @@ def _packages() -> Iterator[Finding]:
             "other versions than tested, numbers may differ in the last digit: "
             + ", ".join(differs),
         )
+
+
+def _canonical(name: str) -> str:
+    """As PyPI compares names: mistral_common is mistral-common."""
+    return name.strip().lower().replace("_", "-").replace(".", "-")
 
 
 def _split_name(requirement: str) -> list[str]:

@@ -10,6 +10,7 @@ Predict · How many faces has a die?
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,7 +36,15 @@ class Prediction:
             return None
         if self.choices is not None:
             return str(self.guess) == str(self.measured)
-        return abs(float(self.guess) - float(self.measured)) <= self.tolerance
+        # 0.8 and 0.7 are a little more than 0.1 apart in binary.
+        return abs(float(self.guess) - float(self.measured)) <= self.tolerance + 1e-9
+
+
+def _is_number(value: object) -> bool:
+    try:
+        return not math.isnan(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
 
 
 def predict(
@@ -60,10 +69,8 @@ def predict(
     if guess is not None and choices is not None and str(guess) not in choices:
         raise ValueError(f"guess {guess!r} is none of the choices {list(choices)}")
     if guess is not None and choices is None:
-        try:
-            float(guess)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            raise ValueError(f"guess a number, not {guess!r}") from None
+        if not _is_number(guess):
+            raise ValueError(f"guess a number, not {guess!r}")
     prediction = Prediction(question, choices, tolerance, guess)
     session.current.predictions[key] = prediction
     print(f"Predict · {visible(question)}")
@@ -91,7 +98,8 @@ def reveal(key: str, measured: object) -> None:
 
     Raises:
         KeyError: nothing was asked under this key.
-        ValueError: the result is none of the choices that were offered.
+        ValueError: the result is none of the choices that were offered, or no number
+            where a number was asked for.
     """
     if key not in session.current.predictions:
         raise KeyError(f"no prediction is called {key!r}: run its predict cell first")
@@ -101,6 +109,8 @@ def reveal(key: str, measured: object) -> None:
         raise ValueError(
             f"measured {measured!r} is none of the choices {list(choices)}"
         )
+    if choices is None and not _is_number(measured):
+        raise ValueError(f"measured {measured!r} is no number")
     prediction.measured, prediction.revealed = measured, True
     line = f"  measured: {visible(str(measured))}"
     if prediction.right is None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import find_spec
 
 from course_utils.classroom import session
 from course_utils.classroom.show import Stack, escape, visible
+
+LETTERS = "ABCDEFGH"
 
 
 class Quiz:
@@ -36,6 +39,8 @@ class Quiz:
         """Check the question's form at once: a broken one must not reach a reader."""
         if len(choices) < 2:
             raise ValueError("a quiz needs at least two choices")
+        if len(choices) > len(LETTERS):
+            raise ValueError(f"a quiz has at most eight choices, not {len(choices)}")
         if correct not in choices:
             raise ValueError(f"{correct!r} is none of the choices {list(choices)}")
         without = [choice for choice, reason in choices.items() if not reason.strip()]
@@ -45,7 +50,7 @@ class Quiz:
 
     def _rows(self):
         for letter, (choice, reason) in zip(
-            "ABCDEFGH", self.choices.items(), strict=False
+            LETTERS, self.choices.items(), strict=False
         ):
             yield letter, choice, "right" if choice == self.correct else "no", reason
 
@@ -78,10 +83,13 @@ def quiz() -> Stack:
     """Show the questions of the notebook at hand.
 
     Raises:
-        RuntimeError: ``start`` was not called, so it is unknown which notebook this is.
+        RuntimeError: ``start`` was not called, so it is unknown which notebook this is,
+            or this notebook has no questions.
     """
     topic = session.current.stem.partition("_")[2]
     if not topic:
         raise RuntimeError("run the cell with start(...) first")
-    questions = import_module(f"course_utils.classroom.quizzes.{topic}").QUESTIONS
-    return Stack(*questions)
+    name = f"course_utils.classroom.quizzes.{topic}"
+    if find_spec(name) is None:
+        raise RuntimeError(f"{topic} has no quiz")
+    return Stack(*import_module(name).QUESTIONS)

@@ -98,7 +98,10 @@ class Stack:
 
     def __repr__(self) -> str:
         """The text forms, one per line."""
-        return "\n".join(str(part) for part in self.parts)
+        return "\n".join(
+            str(part) if hasattr(part, "_repr_html_") else visible(str(part))
+            for part in self.parts
+        )
 
     def _repr_html_(self) -> str:
         return "".join(

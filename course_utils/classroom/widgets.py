@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from course_utils.classroom import session
 from course_utils.classroom.plots import Picture
-from course_utils.classroom.show import Stack, escape
+from course_utils.classroom.show import Stack, escape, visible
 
 
 def to_html(view: object) -> str:
@@ -64,6 +64,8 @@ def _control(name: str, spec: object, value: object):
     wide = {"layout": {"width": "95%"}, "style": {"description_width": "initial"}}
     if isinstance(spec, tuple):
         low, high = spec
+        if not (isinstance(low, int) and isinstance(high, int)):
+            raise ValueError(f"{name}: a slider has whole numbers, not {spec}")
         return ipywidgets.IntSlider(
             value=value, min=low, max=high, description=label, **wide
         )
@@ -106,11 +108,11 @@ def choose(choices: Sequence[str], keep: Callable[[str], None]) -> None:
     said = ipywidgets.Label("")
 
     def button(choice: str):
-        made = ipywidgets.Button(description=choice, layout={"width": "auto"})
+        made = ipywidgets.Button(description=visible(choice), layout={"width": "auto"})
 
         def clicked(_button: object) -> None:
             keep(choice)
-            said.value = f"kept: {choice}"
+            said.value = f"kept: {visible(choice)}"
 
         made.on_click(clicked)
         return made
