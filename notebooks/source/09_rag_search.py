@@ -23,7 +23,7 @@
 import faiss
 import numpy as np
 import pandas as pd
-from course_utils import corpora, encoder
+from course_utils import assets, corpora, encoder, tokenization
 from course_utils.classroom import (
     check, claim, plots, predict, quiz, reveal, scorecard, start, trial)
 
@@ -101,7 +101,9 @@ trial(
 
 # %%
 pages = [page for page in corpora.load_runbooks() if page.status == "current"]
-page_vectors = model.encode([page.text[:600] for page in pages])  # (pages, 384)
+wordpieces = assets.vocabularies()["wordpiece"]
+beginnings = [tokenization.truncate(page.text, 254, wordpieces) for page in pages]
+page_vectors = model.encode(beginnings)  # (pages, 384)
 index = faiss.IndexFlatIP(page_vectors.shape[1])
 index.add(page_vectors)
 
