@@ -187,12 +187,12 @@ trial(
 # before. Together they show every time, and no hand ever leaves the dial.
 
 # %%
-speeds = 10_000 ** -(torch.arange(0, 16, 2).double() / 16)  # radians per place
+hands_speed = 10_000 ** -(torch.arange(0, 16, 2).double() / 16)  # radians per place
 
 
 def dials(position):
     """Eight hands at one position, rounded to eight directions."""
-    eighths = (position * speeds / (2 * torch.pi) * 8).round().int() % 8
+    eighths = (position * hands_speed / (2 * torch.pi) * 8).round().int() % 8
     return Stack(f"place {position}: " + " ".join("↑↗→↘↓↙←↖"[hand] for hand in eighths))
 
 
@@ -206,7 +206,7 @@ explore(dials, twin=[{"position": p} for p in (0, 1, 2, 3, 44, 333)], position=(
 # %%
 places = torch.arange(1, 512)
 for hands in (1, 2, 3, 8):
-    turned = places[:, None] * speeds[:hands]
+    turned = places[:, None] * hands_speed[:hands]
     similarity = turned.cos().mean(dim=1)  # 1 = all hands point as at place 0
     best = similarity.argmax()
     print(f"hands kept: {hands}, most like place 0: {places[best]:>3} "

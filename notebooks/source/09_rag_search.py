@@ -65,7 +65,8 @@ team = [
     "ECS task stopped unexpectedly",
     "DynamoDB throttling exceptions detected",
 ]
-predict("demo", "first hit for 'server running out of memory'?", ["Lambda", "ECS", "RDS", "EC2"])
+predict("demo", "first hit for 'server running out of memory'?",
+        ["Lambda", "ECS", "RDS", "EC2"])
 
 # %%
 question = "server running out of memory"
@@ -190,10 +191,11 @@ recall = pd.DataFrame(rows, columns=["kind", "recall@5"]).groupby("kind")["recal
 reveal("kind", recall.mean().idxmin())
 
 # %%
-fig, ax = plots.bars(recall.mean().to_dict(), "Recall among the first five", "", digits=2)
+found = recall.mean().to_dict()
+fig, ax = plots.bars(found, "Recall among the first five", "", digits=2)
 plots.show(
     fig,
-    alt="Four bars of recall at five per kind of question; paraphrases are not the worst.",
+    alt="Four bars of recall at five, one per kind of question, of unequal length.",
     fact=", ".join(f"{kind} {value:.2f} of {recall.count()[kind]}"
                    for kind, value in recall.mean().items()),
 )

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from course_utils.authoring.source import NOTEBOOKS
 
+expect.set_options(timeout=60_000)  # a first import takes its time
 STUDENT = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 ERRORS = (
     '[data-mime-type="application/vnd.jupyter.error"], '
