@@ -69,7 +69,9 @@ def _bootstrap() -> NotebookNode:
     cell = new_code_cell(
         "from importlib.util import find_spec\n\n"
         'if find_spec("course_utils") is None:  # on Colab only: install the course\n'
-        f'    %pip install --quiet "git+https://github.com/{repository}@{branch}"'
+        f'    %pip install --quiet "git+https://github.com/{repository}@{branch}"\n'
+        "    from course_utils.hosted import after_install\n\n"
+        "    print(after_install())"
     )
     cell.metadata.tags = ["generated"]
     return cell
