@@ -30,6 +30,8 @@ TOPICS = {name: place for place, name in enumerate(CHAIN)} | {
     "search": 7,
 }
 SHARED = {"assets", "corpora"}  # what every topic may import
+# A topic that grew is split by idea: its parts are used through it, and by it alone.
+PARTS = {"wordtable": "lookup", "skipgram": "lookup"}
 TAKES_AN_ENCODER = ("contrastive", "finetune", "failures", "search")
 
 
@@ -137,7 +139,18 @@ def test_a_topic_imports_nothing_of_the_classroom_or_the_authoring(topic):
 
 @pytest.mark.parametrize("topic", [name for name in CHAIN if name in BUILT])
 def test_the_topics_of_the_model_import_no_helper_but_assets_and_corpora(topic):
-    assert own(f"course_utils.{topic}") <= SHARED | set(CHAIN)
+    parts = {part for part, whole in PARTS.items() if whole == topic}
+    assert own(f"course_utils.{topic}") <= SHARED | set(CHAIN) | parts
+
+
+@pytest.mark.parametrize("part, whole", PARTS.items())
+def test_the_part_of_a_topic_is_reached_through_the_topic(part, whole):
+    assert part in own(f"course_utils.{whole}")
+    assert own(f"course_utils.{part}") <= SHARED | {
+        name for name in PARTS if PARTS[name] == whole
+    }
+    users = {name for name in modules() if part in own(f"course_utils.{name}")}
+    assert {name for name in users if PARTS.get(name) != whole} == {whole}
 
 
 @pytest.mark.parametrize("topic", [name for name in TAKES_AN_ENCODER if name in BUILT])
@@ -225,7 +238,7 @@ def test_the_package_imports_no_test(module):
     ]
 
 
-@each_topic
+@pytest.mark.parametrize("topic", [*BUILT, *PARTS])
 def test_a_topic_neither_prints_nor_plots_nor_opens_files(topic):
     tree = ast.parse((PACKAGE / f"{topic}.py").read_text("utf-8"))
     called = {
