@@ -3,7 +3,8 @@
 ``SearchIndex`` finds passages by meaning (exact inner product, faiss), by words (BM25,
 bm25s) or by both (reciprocal rank fusion). It knows which encoder made its vectors, and
 a saved one is either whole or refused. The other parts live next door and are offered
-here as well: ``chunking``, ``ranking`` (metrics, fusion, silence), ``rag`` (answers).
+here as well: ``chunking``, ``lexical``, ``evaluation`` (metrics), ``ranking`` (fusion,
+families, silence), ``rag`` (answers), ``storage`` (files).
 
 Library: ``llama_index.core.VectorStoreIndex``. Paper: Lewis et al. 2020, retrieval-
 augmented generation (arXiv 2005.11401).
@@ -16,129 +17,35 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import regex
 
 from course_utils import assets, storage
 from course_utils.adapters import CachedEncoder, Encoder, SentenceTransformerEncoder
-from course_utils.chunking import Chunk, chunk
-from course_utils.rag import Answer, ChatEndpoint, answer, check_citations, locate
-from course_utils.ranking import (
-    best_threshold,
-    compare,
-    evaluate,
-    fold,
-    mmr,
-    reciprocal_rank_fusion,
+from course_utils.admission import (
+    MODES,
+    Mode,
+    checked_documents,
+    checked_request,
+    checked_vectors,
 )
+from course_utils.chunking import Chunk, chunk
+from course_utils.evaluation import by_kind, compare, evaluate, overview
+from course_utils.lexical import words
+from course_utils.passages import Hit, Holdings
+from course_utils.rag import Answer, ChatEndpoint, answer, check_citations, locate
+from course_utils.ranking import best_threshold, fold, mmr, reciprocal_rank_fusion
 from course_utils.storage import DamagedIndex
 from course_utils.tokenization import normalise
 
-Mode = Literal["dense", "lexical", "hybrid"]
-MODES: tuple[Mode, ...] = ("dense", "lexical", "hybrid")
 DEPTH = 100  # how far down each ranking hybrid search looks
-
-_WORD = regex.compile(r"[\p{L}\p{N}]+(?:[-_.:/@][\p{L}\p{N}]+)*")
-_CODE = regex.compile(r"\b\p{L}{2,}-\d+\b")
 _ENCODING = threading.Lock()  # fast tokenizers cannot be used by two threads at once
 
 
 class OtherEncoder(RuntimeError):
     """An index and an encoder do not belong together."""
-
-
-# -- words -----------------------------------------------------------------------------
-
-
-def words(text: str) -> list[str]:
-    """Cut a text into words for BM25: identifiers whole, and their parts as well.
-
-    >>> words("retry 172.20.9.14:80")
-    ['retry', '172.20.9.14:80', '172', '20', '9', '14', '80']
-    """
-    found = []
-    for match in _WORD.finditer(normalise(text).lower()):
-        parts = regex.split(r"[-_.:/@]", match[0])
-        found += [match[0], *(parts if len(parts) > 1 else ())]
-    return found
-
-
-class _Lexical:
-    """BM25 over the chunks. What shares no word with the query is no hit."""
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        import bm25s
-
-        cut = [words(text) for text in texts]
-        self.known = {word for document in cut for word in document}
-        self.count = len(texts)
-        if self.known:
-            self.bm25 = bm25s.BM25()
-            self.bm25.index(cut, show_progress=False)
-
-    def search(self, query: str, wanted: int) -> list[tuple[int, float]]:
-        asked = [word for word in words(query) if word in self.known]
-        if not asked:
-            return []
-        scores = self.bm25.get_scores(asked)
-        best = np.argsort(-scores, kind="stable")[:wanted]
-        return [(int(i), float(scores[i])) for i in best if scores[i] > 0]
-
-
-# -- the index -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A passage that was found: ``source[start:end]`` of a document.
-
-    Attributes:
-        document: the id of the document.
-        chunk: the number of the passage in it, from 0.
-        start: where it begins, in characters.
-        end: where it ends.
-        score: cosine (dense), BM25 (lexical) or fused ranks (hybrid).
-        source: the whole text of the document.
-    """
-
-    document: str
-    chunk: int
-    start: int
-    end: int
-    score: float
-    source: str = field(repr=False)
-
-    @property
-    def text(self) -> str:
-        """The passage."""
-        return self.source[self.start : self.end]
-
-
-@dataclass(frozen=True)
-class _State:
-    """Everything a search reads. It is never changed, only replaced as a whole."""
-
-    documents: Mapping[str, str]
-    chunks: Sequence[tuple[str, int, Chunk]]  # document, number in it, span
-    vectors: np.ndarray
-
-    @cached_property
-    def flat(self):
-        import faiss
-
-        index = faiss.IndexFlatIP(self.vectors.shape[1])
-        index.add(self.vectors)
-        return index
-
-    @cached_property
-    def lexical(self) -> _Lexical:
-        return _Lexical([piece.text for _, _, piece in self.chunks])
 
 
 class SearchIndex:
@@ -150,7 +57,7 @@ class SearchIndex:
 
     KIND = "course_utils.search 1"
 
-    def __init__(self, state: _State, encoder: Encoder, size: int, overlap: int):
+    def __init__(self, state: Holdings, encoder: Encoder, size: int, overlap: int):
         """Not for you: use ``build`` or ``load``, which check what comes in."""
         self._state, self.encoder = state, encoder
         self.size, self.overlap = size, overlap
@@ -177,7 +84,7 @@ class SearchIndex:
             ValueError: there are no documents, an id comes twice, a text has nothing to
                 read, ``size`` exceeds what the encoder reads, or a vector is unusable.
         """
-        empty = _State({}, [], np.empty((0, 0), np.float32))
+        empty = Holdings({}, [], np.empty((0, 0), np.float32))
         index = cls(empty, encoder, size, overlap)
         index._state = index._with(documents)
         return index
@@ -190,9 +97,9 @@ class SearchIndex:
         """
         self._state = self._with(documents)
 
-    def _with(self, documents) -> _State:
+    def _with(self, documents) -> Holdings:
         old = self._state
-        new = _checked_documents(documents, old.documents, self._vocabulary)
+        new = checked_documents(documents, old.documents, self._vocabulary)
         limit = self.encoder.max_tokens - 2
         chunks = [
             (name, number, piece)
@@ -204,7 +111,7 @@ class SearchIndex:
         vectors = self._encode([piece.text for _, _, piece in chunks])
         if len(old.chunks):
             vectors = np.concatenate([old.vectors, vectors])
-        return _State({**old.documents, **new}, [*old.chunks, *chunks], vectors)
+        return Holdings({**old.documents, **new}, [*old.chunks, *chunks], vectors)
 
     @property
     def _vocabulary(self) -> assets.Vocabulary:
@@ -214,7 +121,7 @@ class SearchIndex:
     def _encode(self, texts: list[str]) -> np.ndarray:
         with _ENCODING:
             made = self.encoder.encode([normalise(text) for text in texts])
-        return _checked_vectors(made, len(texts), self._state.vectors.shape[1])
+        return checked_vectors(made, len(texts), self._state.vectors.shape[1])
 
     def __len__(self) -> int:
         """How many documents there are."""
@@ -229,7 +136,7 @@ class SearchIndex:
     def chunks(self) -> list[Hit]:
         """Every passage, with score 0, in the order of ``vectors``."""
         state = self._state
-        return [_hit(state, place, 0.0) for place in range(len(state.chunks))]
+        return [state.hit(place, 0.0) for place in range(len(state.chunks))]
 
     @property
     def vectors(self) -> np.ndarray:
@@ -266,13 +173,13 @@ class SearchIndex:
             ValueError: the query is empty or longer than the encoder reads, k is below
                 1, or the mode is unknown.
         """
-        _checked_request(query, k, mode)
+        checked_request(query, k, mode)
         state = self._state  # one read: add() may replace it meanwhile
         if mode == "hybrid":
             best = self._fused(state, query, k, distinct, constant)
         else:
             best = self._ranking(state, query, k, mode, distinct)
-        return [_hit(state, place, score) for place, score in best]
+        return [state.hit(place, score) for place, score in best]
 
     def _ranking(self, state, query, k, mode, distinct) -> list[tuple[int, float]]:
         """(chunk, score), best first; with ``distinct`` one chunk per document."""
@@ -283,7 +190,7 @@ class SearchIndex:
             if mode == "lexical":
                 best = state.lexical.search(query, wanted)
             else:
-                best = _nearest(state.flat, vector, wanted)
+                best = state.nearest(vector, wanted)
             if not distinct:
                 return best[:k]
             first: dict[str, tuple[int, float]] = {}
@@ -333,10 +240,7 @@ class SearchIndex:
         known for certain. A code is letters, a hyphen and digits, with letters that
         begin other codes in the documents: ``UTF-8`` is none where no ``UTF-`` occurs.
         """
-        known = self._state.lexical.known
-        series = {word.split("-")[0] for word in known if _CODE.fullmatch(word)}
-        found = [match[0] for match in _CODE.finditer(query.lower())]
-        return [c for c in found if c not in known and c.split("-")[0] in series]
+        return self._state.lexical.unknown_codes(query)
 
     # -- on disk -----------------------------------------------------------------------
 
@@ -347,29 +251,14 @@ class SearchIndex:
             FileExistsError: the folder holds something else.
             OSError: it cannot be written; an older index in it stays whole.
         """
-        import io
-        import json
-
         state = self._state
-        spans: dict[str, list] = {name: [] for name in state.documents}
-        for name, _, piece in state.chunks:
-            spans[name].append([piece.start, piece.end])
-        rows = [
-            json.dumps({"id": name, "text": text, "chunks": spans[name]})
-            for name, text in state.documents.items()
-        ]
-        vectors = io.BytesIO()
-        np.save(vectors, state.vectors, allow_pickle=False)
-        storage.write(
-            folder,
-            self.KIND,
-            {"encoder": self.encoder.fingerprint, "size": self.size}
-            | {"overlap": self.overlap, "chunks": len(state.chunks)},
-            {
-                "documents.jsonl": "\n".join(rows).encode(),
-                "vectors.npy": vectors.getvalue(),
-            },
-        )
+        facts = {
+            "encoder": self.encoder.fingerprint,
+            "size": self.size,
+            "overlap": self.overlap,
+            "chunks": len(state.chunks),
+        }
+        storage.write(folder, self.KIND, facts, state.to_files())
 
     @classmethod
     def load(cls, folder: str | Path, encoder: Encoder) -> SearchIndex:
@@ -381,9 +270,6 @@ class SearchIndex:
                 than the one that made the vectors.
             DamagedIndex: a file is missing, truncated or altered.
         """
-        import io
-        import json
-
         facts, files = storage.read(folder, cls.KIND)
         if facts.get("encoder") != encoder.fingerprint:
             raise OtherEncoder(
@@ -392,98 +278,17 @@ class SearchIndex:
                 "encoders cannot be compared: load it with the first, or build it again"
             )
         try:
-            rows = [json.loads(row) for row in files["documents.jsonl"].splitlines()]
-            vectors = np.load(io.BytesIO(files["vectors.npy"]), allow_pickle=False)
-            chunks = [
-                (row["id"], number, Chunk(start, end, row["text"][start:end]))
-                for row in rows
-                for number, (start, end) in enumerate(row["chunks"])
-            ]
-            vectors = _checked_vectors(vectors, len(chunks), 0)
-            documents = {row["id"]: row["text"] for row in rows}
+            state = Holdings.from_files(files)
             size, overlap = int(facts["size"]), int(facts["overlap"])
         except (ValueError, KeyError, TypeError) as error:
             raise DamagedIndex(
                 f"the files in {folder} do not fit together ({error}): build it again"
             ) from None
-        return cls(_State(documents, chunks, vectors), encoder, size, overlap)
-
-
-def _nearest(flat, vector: np.ndarray, wanted: int) -> list[tuple[int, float]]:
-    """What faiss finds, without its -1 for "nothing"; equals in the index's order."""
-    scores, places = flat.search(vector, wanted)
-    order = np.lexsort((places[0], -scores[0]))
-    return [
-        (int(places[0][i]), float(scores[0][i])) for i in order if places[0][i] >= 0
-    ]
-
-
-def _hit(state: _State, place: int, score: float) -> Hit:
-    name, number, piece = state.chunks[place]
-    return Hit(name, number, piece.start, piece.end, score, state.documents[name])
-
-
-def _checked_request(query: object, k: object, mode: object) -> None:
-    if not isinstance(query, str):
-        raise TypeError(f"the query is {type(query).__name__}, not a string")
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
-        raise TypeError(f"k is {type(k).__name__}, not a whole number")
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
-    if mode not in MODES:
-        raise ValueError(f"mode is {mode!r}, not one of {', '.join(MODES)}")
-    if not normalise(query).strip():
-        raise ValueError("the query is empty: ask for something")
-
-
-def _checked_documents(documents, known, vocabulary) -> dict[str, str]:
-    if isinstance(documents, (str, bytes)):
-        raise TypeError("pass documents with .id and .text, or a mapping id -> text")
-    if isinstance(documents, Mapping):
-        pairs = list(documents.items())
-    else:
-        pairs = [(document.id, document.text) for document in documents]
-    if not pairs:
-        raise ValueError("there are no documents to index")
-    new: dict[str, str] = {}
-    for name, text in pairs:
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise TypeError(
-                f"document {name!r}: id and text must be strings, the text is "
-                f"{type(text).__name__}; decode bytes first"
-            )
-        if name in new or name in known:
-            raise ValueError(f"document {name!r} is in the index already")
-        # The beginning says yes at once; only what looks empty is read whole.
-        if not vocabulary.encode(text[:1000]) and not vocabulary.encode(text):
-            raise ValueError(f"document {name!r} has nothing to read: leave it out")
-        new[name] = text
-    return new
-
-
-def _checked_vectors(vectors: object, count: int, dimensions: int) -> np.ndarray:
-    vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-    if vectors.ndim != 2 or len(vectors) != count:
-        raise ValueError(f"{count} texts need {count} vectors, got {vectors.shape}")
-    if dimensions and vectors.shape[1] != dimensions:
-        raise ValueError(
-            f"vectors of {vectors.shape[1]} dimensions do not fit the {dimensions} of "
-            "the index"
-        )
-    if not np.isfinite(vectors).all():
-        row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
-        raise ValueError(f"vector {row} holds NaN or infinity: the encoder is broken")
-    lengths = np.linalg.norm(vectors, axis=1)
-    if count and np.abs(lengths - 1).max() > 1e-3:
-        row = int(np.abs(lengths - 1).argmax())
-        raise ValueError(
-            f"vector {row} has length {lengths[row]:.3f}, not 1: the inner product "
-            "would prefer long vectors; let the encoder normalise"
-        )
-    return vectors
+        return cls(state, encoder, size, overlap)
 
 
 __all__ = [
+    "MODES",
     "Answer",
     "CachedEncoder",
     "ChatEndpoint",
@@ -496,6 +301,7 @@ __all__ = [
     "SentenceTransformerEncoder",
     "answer",
     "best_threshold",
+    "by_kind",
     "check_citations",
     "chunk",
     "compare",
@@ -503,6 +309,7 @@ __all__ = [
     "fold",
     "locate",
     "mmr",
+    "overview",
     "reciprocal_rank_fusion",
     "words",
 ]

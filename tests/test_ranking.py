@@ -12,11 +12,13 @@ from sklearn.metrics import ndcg_score
 from course_utils.ranking import (
     best_threshold,
     bootstrap_interval,
+    by_kind,
     compare,
     costs,
     evaluate,
     fold,
     mmr,
+    overview,
     reciprocal_rank_fusion,
 )
 
@@ -98,6 +100,21 @@ def test_the_table_has_a_row_per_kind_and_one_for_all():
     assert list(table["queries"]) == [2, 1, 3]
     assert table.loc["typo", "MRR"] == "0.75 [0.50, 1.00]"
     assert found.mean("MRR", "plain") == 1
+
+
+def test_searches_side_by_side():
+    queries = [Query("q1", "1", "typo"), Query("q2", "2", "code")]
+    judged = {query.id: {"a": 3} for query in queries}
+    good = evaluate(lambda _: ["a"], queries, judged)
+    bad = evaluate(lambda text: ["b", "a"] if text == "1" else [], queries, judged)
+    table = overview({"good": good, "bad": bad})
+    assert table["MRR"].to_dict() == {
+        "good": "1.00 [1.00, 1.00]",
+        "bad": "0.25 [0.00, 0.50]",
+    }
+    kinds = by_kind({"good": good, "bad": bad}, "MRR")
+    assert kinds.loc["typo"].to_dict() == {"good": 1, "bad": 0.5}
+    assert kinds.loc["code"].to_dict() == {"good": 1, "bad": 0}
 
 
 @pytest.mark.parametrize(

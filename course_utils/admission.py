@@ -1,0 +1,80 @@
+"""What an index lets in: requests, documents and vectors that make sense.
+
+Used by ``search``, notebook 09. Each function says what came in, what was expected and
+what to do; nothing that would give a wrong answer gets through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+
+from course_utils.tokenization import normalise
+
+Mode = Literal["dense", "lexical", "hybrid"]
+MODES: tuple[Mode, ...] = ("dense", "lexical", "hybrid")
+
+
+def checked_request(query: object, k: object, mode: object) -> None:
+    """Refuse a search that makes no sense."""
+    if not isinstance(query, str):
+        raise TypeError(f"the query is {type(query).__name__}, not a string")
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
+        raise TypeError(f"k is {type(k).__name__}, not a whole number")
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    if mode not in MODES:
+        raise ValueError(f"mode is {mode!r}, not one of {', '.join(MODES)}")
+    if not normalise(query).strip():
+        raise ValueError("the query is empty: ask for something")
+
+
+def checked_documents(documents, known, vocabulary) -> dict[str, str]:
+    """Id -> text of documents that can be indexed beside the ``known`` ones."""
+    if isinstance(documents, (str, bytes)):
+        raise TypeError("pass documents with .id and .text, or a mapping id -> text")
+    if isinstance(documents, Mapping):
+        pairs = list(documents.items())
+    else:
+        pairs = [(document.id, document.text) for document in documents]
+    if not pairs:
+        raise ValueError("there are no documents to index")
+    new: dict[str, str] = {}
+    for name, text in pairs:
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise TypeError(
+                f"document {name!r}: id and text must be strings, the text is "
+                f"{type(text).__name__}; decode bytes first"
+            )
+        if name in new or name in known:
+            raise ValueError(f"document {name!r} is in the index already")
+        # The beginning says yes at once; only what looks empty is read whole.
+        if not vocabulary.encode(text[:1000]) and not vocabulary.encode(text):
+            raise ValueError(f"document {name!r} has nothing to read: leave it out")
+        new[name] = text
+    return new
+
+
+def checked_vectors(vectors: object, count: int, dimensions: int) -> np.ndarray:
+    """Vectors of length 1, float32 (count, dim); 0 dimensions: any."""
+    vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+    if vectors.ndim != 2 or len(vectors) != count:
+        raise ValueError(f"{count} texts need {count} vectors, got {vectors.shape}")
+    if dimensions and vectors.shape[1] != dimensions:
+        raise ValueError(
+            f"vectors of {vectors.shape[1]} dimensions do not fit the {dimensions} of "
+            "the index"
+        )
+    if not np.isfinite(vectors).all():
+        row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+        raise ValueError(f"vector {row} holds NaN or infinity: the encoder is broken")
+    lengths = np.linalg.norm(vectors, axis=1)
+    if count and np.abs(lengths - 1).max() > 1e-3:
+        row = int(np.abs(lengths - 1).argmax())
+        raise ValueError(
+            f"vector {row} has length {lengths[row]:.3f}, not 1: the inner product "
+            "would prefer long vectors; let the encoder normalise"
+        )
+    return vectors
