@@ -1,18 +1,16 @@
 """A language model behind an endpoint: asked with care, believed only when checked.
 
-The server is a process of its own (``chat_server.py``); the name of the model says how
-it behaves.
+The server is a process of its own (``classroom/rehearsal.py``); the name of the model
+says how it behaves.
 """
 
 import json
-import subprocess
-import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import pytest
 
+from course_utils.classroom.rehearsal import serve
 from course_utils.rag import (
     NOTHING_FOUND,
     ChatEndpoint,
@@ -33,31 +31,24 @@ QUESTION = "what do I do when the disk is full?"
 
 
 @pytest.fixture(scope="module")
-def port():
-    server = subprocess.Popen(
-        [sys.executable, str(Path(__file__).parent / "chat_server.py")],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    yield int(server.stdout.readline())
-    server.terminate()
-    server.wait(10)
-    server.stdout.close()
+def base_url():
+    with serve() as address:
+        yield address
 
 
 @pytest.fixture
-def model(port):
+def model(base_url):
     def named(name, **settings):
         settings = {"timeout": 2.0, "deadline": 20.0, "retries": 0, **settings}
-        return ChatEndpoint(f"http://127.0.0.1:{port}/v1", name, **settings)
+        return ChatEndpoint(base_url, name, **settings)
 
     return named
 
 
 @pytest.fixture
-def seen(port):
+def seen(base_url):
     def requests(model):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/seen") as answer:
+        with urllib.request.urlopen(base_url.replace("/v1", "/seen")) as answer:
             everything = json.load(answer)
         return [row for row in everything if row["request"]["model"] == model]
 

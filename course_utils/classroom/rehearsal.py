@@ -1,21 +1,28 @@
-"""A server process that speaks the OpenAI chat protocol and behaves as it is told.
+"""A rehearsal: a server process that speaks the OpenAI chat protocol and obeys.
 
-``python chat_server.py`` prints its port. The name of the model in a request says how
-to behave, so that one server serves every test: ``honest``, ``lying``, ``slow`` …
+It is no language model. The name of the model in a request says how to behave, so that
+one server shows everything that can go wrong: ``honest``, ``lying``, ``slow`` … It
+needs nothing but Python's standard library; ``serve`` starts it as its own process.
 ``GET /seen`` returns what arrived so far.
 """
 
+from __future__ import annotations
+
 import json
 import re
+import subprocess
+import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SEEN = []
 CALLS = Counter()
 
 
-def quote_of(request):
+def _quote_of(request):
     """The first line of prose of the first passage, word by word."""
     passage = re.search(
         r'<passage number="1"[^>]*>\n(.*?)\n</passage>',
@@ -26,9 +33,9 @@ def quote_of(request):
     return lines[0].strip()
 
 
-def replies(request):
+def _replies(request):
     """What each kind of model says."""
-    quote = quote_of(request)
+    quote = _quote_of(request)
     reflowed = "  \n".join(quote.split())
     return {
         "honest": f"Do this: «{quote}» [1]",
@@ -44,13 +51,13 @@ def replies(request):
     }
 
 
-class Handler(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
         pass
 
-    def send(self, status, body, kind="application/json"):
+    def _send(self, status, body, kind="application/json"):
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", kind)
@@ -59,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def do_GET(self):
-        self.send(200, SEEN)
+        self._send(200, SEEN)
 
     def do_POST(self):
         length = int(self.headers["Content-Length"])
@@ -70,15 +77,15 @@ class Handler(BaseHTTPRequestHandler):
             {"path": self.path, "headers": dict(self.headers), "request": request}
         )
         try:
-            getattr(self, f"as_{model.replace('-', '_')}", self.reply)(request)
+            getattr(self, f"_as_{model.replace('-', '_')}", self._reply)(request)
         except (BrokenPipeError, ConnectionResetError):
             pass  # the client has given up, which is what some tests are about
 
-    def reply(self, request, text=None, finish="stop"):
+    def _reply(self, request, text=None, finish="stop"):
         if text is None:
-            text = replies(request)[request["model"]]
+            text = _replies(request)[request["model"]]
         message = {"role": "assistant", "content": text}
-        self.send(
+        self._send(
             200,
             {
                 "id": "1",
@@ -89,16 +96,16 @@ class Handler(BaseHTTPRequestHandler):
             },
         )
 
-    def as_slow(self, request):
+    def _as_slow(self, request):
         time.sleep(5)
-        self.reply(request, "too late")
+        self._reply(request, "too late")
 
-    def as_slow_once(self, request):
+    def _as_slow_once(self, request):
         if CALLS["slow-once"] == 1:
             time.sleep(5)
-        self.reply(request, f"«{quote_of(request)}» [1]")
+        self._reply(request, f"«{_quote_of(request)}» [1]")
 
-    def as_dripping(self, request):
+    def _as_dripping(self, request):
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", "1000")
@@ -108,43 +115,62 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(0.1)
 
-    def as_busy_once(self, request):
+    def _as_busy_once(self, request):
         if CALLS["busy-once"] == 1:
-            self.send(503, {"error": {"message": "come back later"}})
+            self._send(503, {"error": {"message": "come back later"}})
         else:
-            self.reply(request, f"«{quote_of(request)}» [1]")
+            self._reply(request, f"«{_quote_of(request)}» [1]")
 
-    def as_failing(self, request):
-        self.send(500, {"error": {"message": "out of memory"}})
+    def _as_failing(self, request):
+        self._send(500, {"error": {"message": "out of memory"}})
 
-    def as_unknown_model(self, request):
-        self.send(404, {"error": {"message": "no such model"}})
+    def _as_unknown_model(self, request):
+        self._send(404, {"error": {"message": "no such model"}})
 
-    def as_dropping(self, request):
+    def _as_dropping(self, request):
         self.close_connection = True
         self.connection.close()
 
-    def as_no_json(self, request):
-        self.send(200, b"<html>Welcome to nginx</html>", "application/json")
+    def _as_no_json(self, request):
+        self._send(200, b"<html>Welcome to nginx</html>", "application/json")
 
-    def as_html(self, request):
-        self.send(200, b"<html>Please log in</html>", "text/html")
+    def _as_html(self, request):
+        self._send(200, b"<html>Please log in</html>", "text/html")
 
-    def as_no_choices(self, request):
-        self.send(200, {"id": "1", "object": "chat.completion", "choices": []})
+    def _as_no_choices(self, request):
+        self._send(200, {"id": "1", "object": "chat.completion", "choices": []})
 
-    def as_other_json(self, request):
-        self.send(200, ["surprise"])
+    def _as_other_json(self, request):
+        self._send(200, ["surprise"])
 
-    def as_null(self, request):
-        self.send(200, {"choices": [{"index": 0, "message": {"content": None}}]})
+    def _as_null(self, request):
+        self._send(200, {"choices": [{"index": 0, "message": {"content": None}}]})
 
-    def as_cut_off(self, request):
-        self.reply(request, f"«{quote_of(request)}» [1] and", finish="length")
+    def _as_cut_off(self, request):
+        self._reply(request, f"«{_quote_of(request)}» [1] and", finish="length")
+
+
+@contextmanager
+def serve() -> Iterator[str]:
+    """Start the server as a process; the value is its ``base_url``.
+
+    >>> with serve() as base_url:
+    ...     base_url.startswith("http://127.0.0.1:")
+    True
+    """
+    server = subprocess.Popen(
+        [sys.executable, __file__], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
+    finally:
+        server.terminate()
+        server.wait(10)
+        server.stdout.close()
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     print(server.server_port, flush=True)
     server.serve_forever()
