@@ -1,0 +1,91 @@
+"""A copy of an encoder that can learn, and texts embedded with a gradient.
+
+A part of ``contrastive``, used as ``contrastive.embed`` and so on; built in notebook
+06. Library: ``SentenceTransformerTrainer``. Paper: Lee et al. 2019 on freezing the
+lower blocks (arXiv 1911.03090).
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.pooling import mean_pool, normalize
+
+if TYPE_CHECKING:
+    from course_utils.encoder import MiniLM
+
+TOGETHER = 16  # texts of similar length that go through the encoder at once
+
+
+def trainable_copy(model: MiniLM, frozen_layers: int = 3) -> MiniLM:
+    """Copy an encoder so that its upper blocks can learn; the original stays.
+
+    What does not learn is shared: the lower blocks, and the tables, which are half of
+    all weights and most of what an optimiser would have to carry.
+
+    Args:
+        model: the encoder, as ``MiniLM.load()`` or ``adapt`` returns it.
+        frozen_layers: how many blocks, from the first, stay as they are.
+
+    Returns:
+        Another encoder, its upper blocks cloned and open to gradients.
+
+    Raises:
+        ValueError: there are not so many layers, or none is left to learn.
+    """
+    if not 0 <= frozen_layers < len(model.layers):
+        raise ValueError(
+            f"frozen_layers must be 0 to {len(model.layers) - 1}, so that a block is "
+            f"left to learn; got {frozen_layers}"
+        )
+    tables = (model.words, model.positions, model.type_row)
+    shared = (*tables, model.norm, *model.layers[:frozen_layers])
+    if any(p.requires_grad for part in shared[3:] for p in part.parameters()):
+        raise ValueError("this encoder is open to gradients itself: seal it first")
+    twin = copy.deepcopy(model, {id(part): part for part in shared})
+    twin.layers[frozen_layers:].requires_grad_(True)
+    return twin
+
+
+def seal(model: MiniLM) -> MiniLM:
+    """Close an encoder to gradients and give it the fingerprint of its weights.
+
+    An index keeps the fingerprint and refuses vectors of any other encoder.
+    """
+    digest = hashlib.sha256()
+    for parameter in model.layers.requires_grad_(False).parameters():
+        digest.update(parameter.numpy().tobytes())
+    origin = model.fingerprint.partition(":adapted-")[0]
+    model.fingerprint = f"{origin}:adapted-{digest.hexdigest()[:16]}"
+    return model
+
+
+def embed(model: MiniLM, texts: Sequence[str]) -> Tensor:
+    """Texts to unit vectors (texts, dim) with a gradient, unlike ``model.encode``.
+
+    Texts of similar length go through together, so that little is spent on padding.
+
+    Raises:
+        TypeError: not a list of strings.
+        ValueError: there are no texts.
+    """
+    found = [torch.tensor(ids) for ids in model.tokenize(texts)]
+    if not found:
+        raise ValueError("there are no texts to embed")
+    order = sorted(range(len(found)), key=lambda row: len(found[row]))
+    parts = []
+    for start in range(0, len(order), TOGETHER):
+        rows = [found[row] for row in order[start : start + TOGETHER]]
+        ids, mask = (
+            nn.utils.rnn.pad_sequence(columns, batch_first=True)
+            for columns in (rows, [torch.ones_like(row) for row in rows])
+        )
+        hidden, _ = model.hidden_states(ids, mask)
+        parts.append(mean_pool(hidden[-1], mask))
+    return normalize(torch.cat(parts)[torch.tensor(order).argsort()])
