@@ -14,6 +14,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, NullFormatter
 from PIL import Image
 
 from course_utils.classroom.show import visible
@@ -23,6 +24,7 @@ BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 RED, SKY, YELLOW, BLACK = "#D55E00", "#56B4E9", "#F0E442", "#000000"
 DPI = 144  # drawn for sharp screens, shown at 100
 PALETTE = (BLUE, ORANGE, GREEN, PINK, RED, SKY, YELLOW, BLACK)
+LONGEST_LABEL = 200  # characters; nobody reads more, and a picture must stay finite
 
 
 def use_style() -> None:
@@ -60,7 +62,30 @@ class Picture:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         data = {"image/png": self.png, "text/plain": repr(self)}
-        return data, {"image/png": {"alt": self.alt, "width": self.width}}
+        return data, {"image/png": {"alt": visible(self.alt), "width": self.width}}
+
+
+def label(text: object) -> str:
+    """Text for a figure: readable line by line, never longer than anyone reads."""
+    shown = _lines(text)
+    if len(shown) > LONGEST_LABEL:
+        shown = shown[: LONGEST_LABEL - 1] + "…"
+    return shown
+
+
+def _lines(text: object) -> str:
+    return "\n".join(map(visible, str(text).split("\n")))
+
+
+def _plain_powers(fig: Figure) -> None:
+    """Write 64 on a logarithmic axis: without formulas, 2^6 would show its source."""
+    plain = FuncFormatter(lambda value, _: f"{value:,.10g}")
+    for ax in fig.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+                axis.set_major_formatter(plain)
+            if isinstance(axis.get_minor_formatter(), LogFormatterMathtext):
+                axis.set_minor_formatter(NullFormatter())
 
 
 def picture(fig: Figure, alt: str) -> Picture:
@@ -71,6 +96,7 @@ def picture(fig: Figure, alt: str) -> Picture:
     """
     if len(alt.split()) < 4:
         raise ValueError(f"alt text must say what the figure shows, got {alt!r}")
+    _plain_powers(fig)
     drawn, small = io.BytesIO(), io.BytesIO()
     fig.savefig(drawn, format="png", dpi=DPI, bbox_inches="tight")
     plt.close(fig)
@@ -91,7 +117,7 @@ def show(fig: Figure, alt: str, fact: str) -> None:
     from IPython.display import display
 
     display(picture(fig, alt))
-    print(fact)
+    print(_lines(fact))
 
 
 def bars(
@@ -110,12 +136,12 @@ def bars(
         raise ValueError("bars needs at least one value")
     if ax is None:
         _, ax = plt.subplots(figsize=(6, 0.6 + 0.38 * len(values)))
-    names = list(map(visible, values))
+    names = [label(visible(name)) for name in values]
     drawn = ax.barh(names, list(values.values()), color=BLUE, height=0.7)
     ax.bar_label(drawn, fmt=f"{{:,.{digits}f}}", padding=3)
     ax.invert_yaxis()
     ax.margins(x=0.15)
-    ax.set(title=title, xlabel=xlabel)
+    ax.set(title=label(title), xlabel=label(xlabel))
     return ax.figure, ax
 
 
@@ -149,13 +175,13 @@ def grouped_bars(
             places,
             values,
             width,
-            label=name,
+            label=label(name),
             color=PALETTE[i],
             hatch=hatches[i % len(hatches)],
             edgecolor="white",
         )
-    ax.set_xticks(range(len(groups)), groups)
-    ax.set(title=title, ylabel=ylabel)
+    ax.set_xticks(range(len(groups)), list(map(label, groups)))
+    ax.set(title=label(title), ylabel=label(ylabel))
     ax.legend(ncols=2, fontsize=9)
     return fig, ax
 
@@ -171,8 +197,8 @@ def lines(
     _count(series)
     fig, ax = plt.subplots()
     for marker, (name, values) in zip("osD^vPX*", series.items(), strict=False):
-        ax.plot(x, values, marker=marker, markersize=4, label=name)
-    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+        ax.plot(x, values, marker=marker, markersize=4, label=label(name))
+    ax.set(title=label(title), xlabel=label(xlabel), ylabel=label(ylabel))
     if len(series) > 1:
         ax.legend(fontsize=9)
     return fig, ax
@@ -206,10 +232,11 @@ def heatmap(
     limit = float(np.abs(matrix).max()) or 1.0
     scale = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if diverging else {}
     image = ax.imshow(matrix, aspect="auto", **scale)
+    columns, rows = list(map(label, columns)), list(map(label, rows))
     ax.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
     ax.set_yticks(range(len(rows)), rows)
     ax.spines[:].set_visible(False)
-    ax.set_title(title)
+    ax.set_title(label(title))
     if digits is None:
         fig.colorbar(image, ax=ax, shrink=0.8)
         return fig, ax

@@ -85,7 +85,8 @@ class Tokens:
         noun = "token" if count == 1 else "tokens"
         return (
             f'<div style="font-family:monospace;line-height:1.9">{label}{spans} '
-            f'<span style="opacity:.75">{count} {noun}</span></div>'
+            '<span style="opacity:.75;white-space:nowrap">'
+            f"{count} {noun}</span></div>"
         )
 
 

@@ -243,18 +243,90 @@ def test_labels_that_do_not_fit_the_matrix_are_refused(rows):
         plots.heatmap(np.ones((2, 3)), rows, ["a", "b", "c"], "t")
 
 
+# -- logarithmic axes ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "base, values, shown",
+    [
+        (2, [1, 1024], {"1", "4", "16", "64", "256", "1,024"}),
+        (10, [1e-3, 1e5], {"0.001", "0.1", "10", "1,000", "100,000"}),
+    ],
+)
+def test_a_logarithmic_axis_shows_numbers(base, values, shown):
+    fig, ax = plots.lines(values, {"a": [0, 1]}, "t", "x", "y")
+    ax.set_xscale("log", base=base)
+    plots.picture(fig, ALT)
+    labels = {tick.get_text() for tick in ax.get_xticklabels()}
+    assert shown <= labels
+    assert not any("$" in text for text in labels)
+
+
+def test_ticks_that_an_author_has_set_stay():
+    fig, ax = plots.lines([1, 8], {"a": [0, 1]}, "t", "x", "y")
+    ax.set_xscale("log", base=2)
+    ax.set_xticks([1, 8], ["one", "eight"])
+    plots.picture(fig, ALT)
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["one", "eight"]
+
+
 # -- text from anyone ------------------------------------------------------------------
 
-SHORT = [
-    text for text in ("$\\frac$", "$x$ or $y$", "a_b^{", "\ud800", "\x1b[0m", "a\x00")
-]
+
+def as_bars(text):
+    return plots.bars({text: 1}, text, text)
+
+
+def as_grouped_bars(text):
+    return plots.grouped_bars([text, "b"], {text: [1, 2], "c": [2, 1]}, text, text)
+
+
+def as_lines(text):
+    return plots.lines([1, 2], {text: [1, 2], "b": [2, 1]}, text, text, text)
+
+
+def as_heatmap(text):
+    return plots.heatmap([[1, 2], [3, 4]], [text, "b"], [text, "c"], text)
 
 
 @pytest.mark.filterwarnings("ignore:Glyph:UserWarning")
-@pytest.mark.parametrize("text", SHORT, ids=ascii)
-def test_a_hostile_label_can_be_drawn(text):
-    fig, _ = plots.bars({text: 1}, "t", "x")
-    assert plots.picture(fig, ALT).png.startswith(PNG)
+@pytest.mark.parametrize("draw", [as_bars, as_grouped_bars, as_lines, as_heatmap])
+@hostile
+def test_hostile_text_in_every_place_of_a_figure_is_drawn_as_text(draw, text):
+    fig, ax = draw(text)
+    fig.draw_without_rendering()
+    drawn = [part for part in fig.findobj(matplotlib.text.Text) if part.get_text()]
+    assert any(part.get_text()[:20] == plots.label(text)[:20] for part in drawn)
+    for part in drawn:
+        for line in part.get_text().split("\n"):
+            assert_printable(line)
+        assert len(part.get_text()) <= plots.LONGEST_LABEL
+        assert not part.get_parse_math()
+
+
+@pytest.mark.filterwarnings("ignore:Glyph:UserWarning")
+@pytest.mark.parametrize("text", ["\ud800 \x1b[0m", "$\\frac$ a_b^{", "<svg/onload=1>"])
+def test_a_figure_with_hostile_text_becomes_a_picture(text):
+    for draw in (as_bars, as_grouped_bars, as_lines, as_heatmap):
+        assert plots.picture(draw(text)[0], ALT).png.startswith(PNG)
+
+
+@hostile
+def test_a_hostile_fact_and_alt_text_are_shown_as_text(monkeypatch, capsys, text):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    plots.show(two_bars()[0], f"a picture that shows {text}", text)
+    for line in capsys.readouterr().out.split("\n"):
+        assert_printable(line)
+    _, metadata = shown[0]._repr_mimebundle_()
+    assert_printable(metadata["image/png"]["alt"])
+    assert metadata["image/png"]["alt"] == f"a picture that shows {visible(text)}"
+
+
+def test_a_title_may_have_two_lines_and_is_cut_where_nobody_reads_on():
+    assert plots.label("one\ntwo\t") == "one\ntwo⇥"
+    assert plots.label("x" * 500) == "x" * 199 + "…"
+    assert plots.label(7) == "7"
 
 
 def test_a_dollar_sign_in_a_label_is_a_dollar_sign():
