@@ -1,4 +1,6 @@
-"""What an encoder must offer to be indexed, and two that are ready. Notebook 09.
+"""What an encoder must offer to be indexed, two that are ready, one that leaves.
+
+Used in notebook 09.
 
 >>> from course_utils.encoder import MiniLM
 >>> encoder = CachedEncoder(MiniLM.load())
@@ -16,6 +18,7 @@ from typing import Protocol
 import numpy as np
 
 from course_utils import assets
+from course_utils.tokenization import normalise
 
 
 class Encoder(Protocol):
@@ -132,3 +135,25 @@ class CachedEncoder:
         if not texts:
             return self.encoder.encode([])
         return np.stack([known[text] for text in texts])
+
+
+def llama_embedding(encoder: Encoder):
+    """An encoder as an embedding model of LlamaIndex, texts normalised as ours are.
+
+    Library: ``llama_index.core.embeddings.BaseEmbedding``.
+    """
+    from llama_index.core.embeddings import BaseEmbedding
+
+    class Embedding(BaseEmbedding):
+        def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+            return encoder.encode([normalise(text) for text in texts]).tolist()
+
+        def _get_text_embedding(self, text: str) -> list[float]:
+            return self._get_text_embeddings([text])[0]
+
+        _get_query_embedding = _get_text_embedding
+
+        async def _aget_query_embedding(self, query: str) -> list[float]:
+            return self._get_query_embedding(query)
+
+    return Embedding()

@@ -15,7 +15,7 @@ Library: ``llama_index.core.node_parser.SentenceSplitter``.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -197,3 +197,32 @@ def chunk(
             k += 1
         i = k
     return chunks
+
+
+def windows(places: Sequence[Span], size: int, overlap: int) -> Iterator[Span]:
+    """Cut every ``size`` tokens, wherever that is: what ``chunk`` is compared with.
+
+    Args:
+        places: where each token stands in the text, as a fast tokenizer returns it with
+            ``return_offsets_mapping=True``.
+        size: tokens per window.
+        overlap: tokens that two neighbours share.
+
+    Yields:
+        start and end of each window; the last one may be shorter.
+
+    Raises:
+        ValueError: ``overlap`` does not fit into ``size``.
+
+    >>> list(windows([(0, 1), (2, 4), (5, 6)], 2, 1))
+    [(0, 4), (2, 6)]
+    """
+    if not 0 <= overlap < size:
+        raise ValueError(
+            f"overlap {overlap} must be at least 0 and less than the size {size}"
+        )
+    for first in range(0, len(places), size - overlap):
+        window = places[first : first + size]
+        yield window[0][0], window[-1][1]
+        if first + size >= len(places):
+            return

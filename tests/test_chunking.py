@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from course_utils import assets, corpora
-from course_utils.chunking import chunk, sentences, units
+from course_utils.chunking import chunk, sentences, units, windows
 
 WORDPIECE = assets.vocabularies()["wordpiece"]
 CL100K = assets.vocabularies()["cl100k"]
@@ -173,3 +173,28 @@ def test_bytes_are_no_text():
 )
 def test_long_and_odd_texts_take_seconds(text):
     assert_holds(text, chunk(text, 128, 16, CL100K), 128, 16, CL100K)
+
+
+# -- what it is compared with ----------------------------------------------------------
+
+
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(0, 8))
+def test_windows_cover_every_token_and_share_only_the_overlap(count, size, overlap):
+    places = [(3 * i, 3 * i + 2) for i in range(count)]
+    if overlap >= size:
+        with pytest.raises(ValueError, match="less than the size"):
+            list(windows(places, size, overlap))
+        return
+    held = [
+        [i for i, (a, b) in enumerate(places) if start <= a and b <= end]
+        for start, end in windows(places, size, overlap)
+    ]
+    assert sorted({i for window in held for i in window}) == list(range(count))
+    assert all(len(window) == size for window in held[:-1])
+    assert all(
+        len(set(a) & set(b)) == overlap for a, b in zip(held, held[1:], strict=False)
+    )
+
+
+def test_no_tokens_no_windows():
+    assert list(windows([], 8, 2)) == []

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils import assets, corpora
+from course_utils.adapters import llama_embedding
 from course_utils.encoder import MiniLM
 from course_utils.search import (
     CachedEncoder,
@@ -559,23 +560,13 @@ def test_sentence_transformers_and_our_model_rank_alike(small):
 
 def test_llama_index_gives_the_same_ranking(small, minilm):
     from llama_index.core import VectorStoreIndex
-    from llama_index.core.embeddings import BaseEmbedding
     from llama_index.core.schema import TextNode
-
-    class Ours(BaseEmbedding):
-        def _get_text_embedding(self, text):
-            return minilm.encode([text])[0].tolist()
-
-        _get_query_embedding = _get_text_embedding
-
-        async def _aget_query_embedding(self, query):
-            return self._get_query_embedding(query)
 
     nodes = [
         TextNode(id_=str(number), text=hit.text)
         for number, hit in enumerate(small.chunks)
     ]
-    theirs = VectorStoreIndex(nodes, embed_model=Ours()).as_retriever(
+    theirs = VectorStoreIndex(nodes, embed_model=llama_embedding(minilm)).as_retriever(
         similarity_top_k=10
     )
     numbers = {(h.document, h.chunk): i for i, h in enumerate(small.chunks)}
