@@ -282,7 +282,7 @@ class MiniLM(nn.Module):
             for chosen in batches([len(ids) for ids in found], batch_size):
                 ids, mask = pad([found[i] for i in chosen])
                 hidden, _ = self.hidden_states(ids, mask, change)
-                pooled.append(change.pool(hidden[-1], mask))
+                pooled.append(change.pool(hidden[-1].float(), mask))
                 order += chosen
             vectors = torch.cat(pooled)[torch.tensor(order).argsort()]
             if normalize:
@@ -301,7 +301,7 @@ class MiniLM(nn.Module):
         ids, mask = pad(self.tokenize([text]))
         with torch.inference_mode():
             hidden, weights = self.hidden_states(ids, mask, change, with_weights=True)
-            pooled = change.pool(hidden[-1], mask)
+            pooled = change.pool(hidden[-1].float(), mask)
         rows = lookup.rows(self.words, ids[0])
         if change.positions is None:
             places = self.positions[: ids.shape[1]]
