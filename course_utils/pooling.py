@@ -3,7 +3,7 @@
 Every pooling takes ``token_vectors`` (batch, tokens, dim) and ``mask`` (batch, tokens),
 true or 1 at real tokens, whichever side the padding is on.
 
-Library: ``sentence_transformers.models.Pooling``, ``sentence_transformers.util``.
+Library: ``Pooling``, ``Normalize`` and ``util.cos_sim`` of ``sentence_transformers``.
 Paper: Reimers and Gurevych 2019 (arXiv 1908.10084).
 
 >>> vectors = torch.tensor([[[1.0, 3.0], [3.0, 1.0], [9.0, 9.0]]])
@@ -13,7 +13,7 @@ tensor([[2., 2.]])
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -150,6 +150,40 @@ POOLINGS = {
     "weighted mean": weighted_mean_pool,
     "last token": last_token_pool,
 }
+
+
+def leave_one_out(
+    pool: Callable[[Tensor, Tensor], Tensor], token_vectors: Tensor, mask: Tensor
+) -> Tensor:
+    """How far a text's vector turns when one of its tokens is not pooled.
+
+    Args:
+        pool: one of ``POOLINGS``, or another with the same arguments.
+        token_vectors: (batch, tokens, dim).
+        mask: (batch, tokens).
+
+    Returns:
+        1 - cosine to the whole text's vector (batch, tokens); 0 at padding, and where
+        a text has no other token.
+
+    Raises:
+        ValueError: as ``mean_pool``.
+
+    >>> vectors = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [0.0, 2.0]]])
+    >>> leave_one_out(cls_pool, vectors, torch.ones(1, 3))
+    tensor([[0., 0., 0.]])
+    """
+    mask = _checked(token_vectors, mask)
+    whole = normalize(pool(token_vectors, mask))
+    turned = torch.zeros(mask.shape)
+    for place in range(mask.shape[1]):
+        without = mask.clone()
+        without[:, place] = False
+        rows = mask[:, place] & without.any(dim=1)
+        if rows.any():
+            left = normalize(pool(token_vectors[rows], without[rows]))
+            turned[rows, place] = 1 - (left * whole[rows]).sum(dim=1)
+    return turned
 
 
 def normalize(vectors: Tensor) -> Tensor:

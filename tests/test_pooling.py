@@ -227,6 +227,31 @@ def test_rarity_needs_a_text():
         pooling.rarity([], 5)
 
 
+# -- leaving a token out ---------------------------------------------------------------
+
+
+def test_leaving_out_one_token_by_hand():
+    """Tokens (1, 0), (0, 1) and padding: without one of them 45 degrees are turned."""
+    vectors = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [9.0, 9.0]]])
+    turned = pooling.leave_one_out(
+        pooling.mean_pool, vectors, torch.tensor([[1, 1, 0]])
+    )
+    turn = 1 - math.sqrt(0.5)
+    assert torch.allclose(turned, torch.tensor([[turn, turn, 0.0]]))
+
+
+def test_only_the_first_token_moves_the_cls_pool():
+    vectors, mask = padded([4, 3], 5)
+    turned = pooling.leave_one_out(pooling.cls_pool, vectors, mask)
+    assert (turned[:, 0] > 1e-3).all()
+    assert turned[:, 1:].abs().max() < 1e-6
+
+
+def test_the_only_token_cannot_be_left_out():
+    turned = pooling.leave_one_out(pooling.mean_pool, *padded([1, 2], 3))
+    assert turned[0].tolist() == [0.0, 0.0, 0.0]
+
+
 # -- lengths and angles ----------------------------------------------------------------
 
 
