@@ -1,0 +1,130 @@
+"""May a confidence be believed? Reliability, its error, and the temperature that mends.
+
+Built in notebook 08. A classifier is calibrated if, of all answers that it gives with
+80 % confidence, 80 % are right.
+
+Library: ``sklearn.calibration``. Paper: Guo et al. 2017 (arXiv 1706.04599).
+
+>>> expected_calibration_error([0.9, 0.9], [True, False], bins=10)
+0.4
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def reliability(
+    confidence: Sequence[float], right: Sequence[bool], bins: int = 10
+) -> pd.DataFrame:
+    """Sort answers into bins of equal width by confidence: what is promised, what kept?
+
+    Args:
+        confidence: (n,) between 0 and 1. A bin holds its upper edge, not its lower one.
+        right: (n,) whether each answer was right.
+        bins: how many.
+
+    Returns:
+        A row per bin that is not empty, indexed by its upper edge: ``count``,
+        ``confidence`` (mean), ``accuracy``.
+
+    Raises:
+        ValueError: no answers, as many confidences as answers are needed, a confidence
+            outside 0 to 1, or bins below 1.
+
+    >>> reliability([0.55, 0.6, 0.9], [1, 0, 1])["accuracy"].tolist()
+    [0.5, 1.0]
+    """
+    confidence, right = np.asarray(confidence, float), np.asarray(right, bool)
+    if confidence.ndim != 1 or confidence.shape != right.shape or not len(right):
+        raise ValueError(f"{confidence.shape} confidences for {right.shape} answers")
+    if not ((0 <= confidence) & (confidence <= 1)).all():
+        raise ValueError("a confidence lies between 0 and 1")
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, got {bins}")
+    edges = np.arange(1, bins + 1) / bins
+    # Thirds and the like: an edge counts as reached within a rounding error.
+    place = np.searchsorted(edges, confidence - 1e-9).clip(max=bins - 1)
+    frame = pd.DataFrame({"confidence": confidence, "accuracy": right.astype(float)})
+    grouped = frame.groupby(edges[place].round(6))
+    table = grouped.mean()
+    table.insert(0, "count", grouped.size())
+    return table.rename_axis("up to")
+
+
+def expected_calibration_error(
+    confidence: Sequence[float], right: Sequence[bool], bins: int = 10
+) -> float:
+    """Mean distance of promise and result over the bins, each by its share of answers.
+
+    It depends on the bins and is never 0 in a finite sample: compare, with the same
+    bins, and read it next to the diagram.
+
+    Raises:
+        ValueError: as ``reliability``.
+    """
+    table = reliability(confidence, right, bins)
+    gaps = (table["confidence"] - table["accuracy"]).abs()
+    return float(gaps @ table["count"] / table["count"].sum())
+
+
+def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Soften (above 1) or sharpen (below 1) probabilities; the winner stays the winner.
+
+    softmax(log p / T), which is softmax(logits / T).
+
+    Args:
+        probabilities: (n, classes).
+        temperature: above 0.
+
+    Raises:
+        ValueError: the temperature is not above 0, or probabilities are no matrix.
+
+    >>> scale(np.array([[0.8, 0.2]]), 0.5).round(2).tolist()
+    [[0.94, 0.06]]
+    """
+    probabilities = np.asarray(probabilities, dtype=float)
+    if probabilities.ndim != 2:
+        raise ValueError(f"probabilities are (n, classes), got {probabilities.shape}")
+    if not temperature > 0:
+        raise ValueError(f"a temperature is above 0, got {temperature}")
+    logits = np.log(np.maximum(probabilities, np.finfo(float).tiny)) / temperature
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return raised / raised.sum(axis=1, keepdims=True)
+
+
+def log_loss(probabilities: np.ndarray, labels: Sequence[int]) -> float:
+    """Mean of -log p(label), the loss that rewards an honest confidence.
+
+    Library: ``sklearn.metrics.log_loss``.
+    """
+    given = np.asarray(probabilities, float)[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(given, np.finfo(float).tiny)).mean())
+
+
+def fit_temperature(probabilities: np.ndarray, labels: Sequence[int]) -> float:
+    """The temperature between 0.05 and 20 under which the labels are least surprising.
+
+    Fit it on texts that the classifier did not learn from.
+
+    Args:
+        probabilities: (n, classes).
+        labels: (n,) class numbers, right ones.
+
+    Raises:
+        ValueError: there is nothing to fit to, or not one label per row.
+    """
+    from scipy.optimize import minimize_scalar
+
+    if not len(labels) or len(labels) != len(probabilities):
+        raise ValueError(f"{len(labels)} labels for {len(probabilities)} rows")
+    found = minimize_scalar(
+        lambda power: log_loss(scale(probabilities, np.exp(power)), labels),
+        bounds=(np.log(0.05), np.log(20)),
+        method="bounded",
+        options={"xatol": 1e-4},
+    )
+    return float(np.exp(found.x))

@@ -1,0 +1,233 @@
+"""Read errors, doubt labels, find leaks, and ask what a difference is worth.
+
+Built in notebook 08. Its neighbours: ``calibration`` (may a confidence be believed?),
+``interventions`` (what moves a number?), ``checklist`` (which ability was lost?).
+
+Library: ``sklearn.metrics``, ``statsmodels.stats``, ``cleanlab``. Papers: Wilson 1927
+for the interval of a share, McNemar 1947 for two models on the same texts, Northcutt et
+al. 2021 (arXiv 1911.00068) for wrong labels.
+
+>>> wilson_interval(9, 10)
+(0.5958..., 0.9821...)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+# -- what a share is worth -------------------------------------------------------------
+
+
+def wilson_interval(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Where the true share lies when ``hits`` of ``n`` were counted.
+
+    Unlike share ± error it never leaves 0 to 1, and says something even at 0 or n hits.
+    Library: ``statsmodels.stats.proportion.proportion_confint(method="wilson")``.
+
+    Args:
+        hits: how many of the n.
+        n: how many were looked at.
+        z: width in standard errors; 1.96 for 95 %.
+
+    Raises:
+        ValueError: n is below 1, or hits is not between 0 and n.
+
+    >>> low, high = wilson_interval(0, 10)
+    >>> low, round(high, 2)
+    (0.0, 0.28)
+    """
+    if n < 1 or not 0 <= hits <= n:
+        raise ValueError(f"hits must lie between 0 and n, n at least 1: {hits} of {n}")
+    share, weight = hits / n, z * z / n
+    middle = (share + weight / 2) / (1 + weight)
+    half = math.sqrt(weight * share * (1 - share) + weight * weight / 4) / (1 + weight)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """How often chance alone would split the disputed texts at least this unevenly.
+
+    Two models read the same texts. Where both are right or both are wrong, nothing can
+    be learnt about which is better; the rest is a coin thrown for each text.
+    Library: ``statsmodels.stats.contingency_tables.mcnemar(exact=True)``.
+
+    Args:
+        only_first: texts that only the first model has right.
+        only_second: texts that only the second model has right.
+
+    Returns:
+        The exact two-sided p-value: 1.0 if there is nothing to see.
+
+    Raises:
+        ValueError: a count is negative.
+
+    >>> mcnemar(5, 0), mcnemar(3, 3)
+    (0.0625, 1.0)
+    """
+    if only_first < 0 or only_second < 0:
+        raise ValueError(f"counts cannot be negative: {only_first}, {only_second}")
+    disputed, fewer = only_first + only_second, min(only_first, only_second)
+    ways = sum(math.comb(disputed, k) for k in range(fewer + 1))
+    return min(1.0, 2 * ways / 2**disputed)
+
+
+def mcnemar_range(hits_a: int, hits_b: int, n: int) -> tuple[float, float]:
+    """Between what p-values McNemar's test must lie when only the two totals are known.
+
+    Two totals fix by how much the two kinds of disputed texts differ, not how many
+    there are. The fewest are the difference itself: the weaker model has nothing right
+    that the stronger one has wrong. The most: they share no error, or no success.
+
+    Returns:
+        The smallest and the largest p-value over all pairings.
+
+    Raises:
+        ValueError: n is below 1, or a total is not between 0 and n.
+
+    >>> mcnemar_range(10, 10, 10)
+    (1.0, 1.0)
+    """
+    if n < 1 or not (0 <= hits_a <= n and 0 <= hits_b <= n):
+        raise ValueError(f"hits must lie between 0 and n: {hits_a} and {hits_b} of {n}")
+    gap, fewer = abs(hits_a - hits_b), min(hits_a, hits_b)
+    most = min(fewer, n - max(hits_a, hits_b))  # texts that only the weaker has right
+    values = [mcnemar(gap + only, only) for only in range(most + 1)]
+    return min(values), max(values)
+
+
+# -- wrong labels ----------------------------------------------------------------------
+
+
+def label_loss(probabilities: np.ndarray, labels: Sequence[int]) -> np.ndarray:
+    """How surprised a classifier is by each given label: -log p(label).
+
+    Only worth looking at if the classifier did not learn from that very label: pass
+    out-of-fold probabilities (``sklearn.model_selection.cross_val_predict``).
+
+    Args:
+        probabilities: (n, classes), each row sums to 1.
+        labels: (n,) class numbers as they stand in the file.
+
+    Returns:
+        (n,) losses; the largest are the labels to doubt first.
+
+    Raises:
+        ValueError: shapes do not fit, a row is no distribution, a label is no class.
+
+    >>> label_loss(np.array([[0.5, 0.5], [0.25, 0.75]]), [0, 0]).round(2).tolist()
+    [0.69, 1.39]
+    """
+    probabilities, labels = _checked(probabilities, labels)
+    given = probabilities[np.arange(len(labels)), labels]
+    return -np.log(np.maximum(given, np.finfo(float).tiny))
+
+
+def _checked(probabilities, labels) -> tuple[np.ndarray, np.ndarray]:
+    probabilities = np.asarray(probabilities, dtype=float)
+    labels = np.asarray(labels)
+    if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
+        raise ValueError(
+            f"probabilities must be (n, classes) with n labels, got "
+            f"{probabilities.shape} and {labels.shape}"
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"labels must be class numbers, got {labels.dtype}")
+    sums = probabilities.sum(axis=1)
+    if (probabilities < 0).any() or not np.allclose(sums, 1, atol=1e-4):
+        raise ValueError("each row of probabilities must be positive and sum to 1")
+    classes = probabilities.shape[1]
+    if len(labels) and not (0 <= labels.min() and labels.max() < classes):
+        raise ValueError(f"labels must lie between 0 and {classes - 1}")
+    return probabilities, labels
+
+
+# -- leaks -----------------------------------------------------------------------------
+
+
+class Twin(NamedTuple):
+    """A test text and the training text nearest to it."""
+
+    test: int
+    train: int
+    cosine: float
+
+
+def near_duplicates(
+    train: np.ndarray, test: np.ndarray, threshold: float = 0.9
+) -> list[Twin]:
+    """Find test texts that the training set has seen in nearly the same words.
+
+    Args:
+        train: (n, dim) vectors of length 1.
+        test: (m, dim) vectors of length 1.
+        threshold: the cosine from which two texts count as the same; it belongs to a
+            model and a kind of text, so look at a few pairs on both sides of it.
+
+    Returns:
+        One ``Twin`` per test text with a neighbour at or above it, nearest first.
+
+    Raises:
+        ValueError: the dimensions differ, or a vector is not of length 1.
+
+    >>> a = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> near_duplicates(a, np.array([[0.6, 0.8], [0.0, 1.0]]))
+    [Twin(test=1, train=1, cosine=1.0)]
+    """
+    train, test = np.asarray(train), np.asarray(test)
+    if train.ndim != 2 or test.ndim != 2 or train.shape[1] != test.shape[1]:
+        raise ValueError(f"vectors of unlike shape: {train.shape} and {test.shape}")
+    for name, vectors in (("train", train), ("test", test)):
+        if not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
+            raise ValueError(f"{name} has vectors whose length is not 1: normalise")
+    if not len(train) or not len(test):
+        return []
+    cosines = test @ train.T  # (m, n)
+    nearest = cosines.argmax(axis=1)
+    highest = cosines[np.arange(len(test)), nearest]
+    found = [
+        Twin(int(i), int(nearest[i]), float(highest[i]))
+        for i in np.flatnonzero(highest >= threshold)
+    ]
+    return sorted(found, key=lambda twin: -twin.cosine)
+
+
+# -- another space ---------------------------------------------------------------------
+
+
+def same_space(
+    stored: np.ndarray,
+    texts: Sequence[str],
+    encode: Callable[[list[str]], np.ndarray],
+    tolerance: float = 1e-3,
+) -> bool:
+    """Whether stored vectors and an encoder belong together: encode a few texts again.
+
+    Args:
+        stored: (n, dim) what the index holds for ``texts``.
+        texts: n canary texts whose vectors were stored.
+        encode: the encoder of today.
+        tolerance: how far below 1 a cosine may fall (other batches, other machines).
+
+    Raises:
+        ValueError: no canary, or not one vector per text.
+
+    >>> turn = np.array([[0.0, 1.0], [-1.0, 0.0]])
+    >>> letters = lambda texts: np.array([[1.0, len(t)] for t in texts])
+    >>> kept = letters(["a", "abc"])
+    >>> same_space(kept, ["a", "abc"], letters)
+    True
+    >>> same_space(kept, ["a", "abc"], lambda texts: letters(texts) @ turn)
+    False
+    """
+    stored = np.asarray(stored, dtype=float)
+    if stored.ndim != 2 or not len(stored) or len(stored) != len(texts):
+        raise ValueError(f"{len(texts)} canaries need as many vectors: {stored.shape}")
+    today = np.asarray(encode(list(texts)), dtype=float)
+    if today.shape != stored.shape:
+        return False
+    lengths = np.linalg.norm(stored, axis=1) * np.linalg.norm(today, axis=1)
+    return bool(((stored * today).sum(axis=1) >= (1 - tolerance) * lengths).all())
