@@ -289,7 +289,7 @@ scorecard()
 # | 02 | [Lookup](02_lookup.ipynb) | What is in the row of a word? |
 # | 03 | [Positions](03_positions.ipynb) | Why does word order survive? |
 # | 04 | [Attention](04_attention.ipynb) | How does every token look at every other? |
-# | 05 | Pooling | How do n vectors become one? |
+# | 05 | [Pooling](05_pooling.ipynb) | How do n vectors become one? |
 # | 09 | [Search](09_rag_search.ipynb) | Can you ship it? |
 #
 # **Next:** [01 · What does the model see?](01_tokenization.ipynb)

@@ -1042,7 +1042,7 @@ scorecard()
 # | `EncoderLayer` | attention, add, norm; feed-forward, add, norm | `BertLayer`, `torch.nn.TransformerEncoderLayer` |
 # | `load_layer(weights, n, heads)` | the official weights in our block | `AutoModel.from_pretrained` |
 #
-# **Next:** 05 · Pooling: many vectors become one, and the model is
+# **Next:** [05 · Pooling](05_pooling.ipynb): many vectors become one, and the model is
 # complete.
 #
 # **Read on**
