@@ -9,7 +9,8 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab test fast nb notebooks verify pull nbtest lint bench checksums doctor clean
+.PHONY: help env lab test fast nb notebooks verify pull nbtest lint site binder colab bench \
+  checksums doctor clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +55,15 @@ verify: $(STAMP)  ## rebuild everything and compare every byte, figures included
 
 pull: $(STAMP)  ## bring an edit made in JupyterLab back to the source: make pull NB=01
 	@$(BIN)/python -m course_utils.authoring pull $(NB)
+
+site: $(STAMP)  ## static pages from the stored outputs, nothing is executed
+	@$(BIN)/python -m course_utils.authoring site
+
+binder: $(STAMP)  ## after a change of constraints.txt: write binder/requirements.txt anew
+	@$(BIN)/python -m course_utils.authoring binder
+
+colab: $(STAMP)  ## a hosted notebook played through: a fresh environment, minutes, needs the index
+	@COURSE_COLAB=1 $(BIN)/python -m pytest -q -rs tests/test_colab.py
 
 bench: $(STAMP)  ## run the benchmarks (minutes)
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

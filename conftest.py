@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent
 OFFLINE = ROOT / "tests" / "offline"
 
@@ -20,6 +22,22 @@ collect_ignore = [
     "course_utils/__main__.py",
     "course_utils/authoring/__main__.py",
 ]
+
+
+@pytest.hookimpl(optionalhook=True)  # known where pytest-xdist is installed
+def pytest_xdist_make_scheduler(config, log):
+    """All of a file on one worker, since its cells share a kernel.
+
+    In the browser every notebook is by itself: they take long, and spread well.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByKernel(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            alone = nodeid.startswith("tests/browser/") and nodeid.endswith("]")
+            return nodeid if alone else nodeid.split("::")[0]
+
+    return ByKernel(config, log)
 
 
 def _count_comparisons():

@@ -1,10 +1,11 @@
-"""``python -m course_utils.authoring build [NN] [--check] | pull NN | lab``."""
+"""``python -m course_utils.authoring build [NN] [--check] | pull NN | lab | site``."""
 
 import argparse
 import sys
 
 import nbformat
 
+from course_utils.authoring import binder, site
 from course_utils.authoring.build import build, sources, write_atomically
 from course_utils.authoring.lab import open_lab
 from course_utils.authoring.source import (
@@ -64,11 +65,17 @@ def main(arguments: list[str] | None = None) -> int:
     pulling.add_argument("number", nargs="?", default="")
     lab = commands.add_parser("lab", help="open JupyterLab")
     lab.add_argument("arguments", nargs=argparse.REMAINDER)
+    commands.add_parser("site", help="static pages into build/site")
+    commands.add_parser("binder", help="write binder/requirements.txt anew")
     chosen = parser.parse_args(arguments)
     if chosen.command == "build":
         return build(chosen.number, chosen.check)
     if chosen.command == "pull":
         return _pull(chosen.number)
+    if chosen.command == "site":
+        return site.build_site()
+    if chosen.command == "binder":
+        return binder.write()
     return open_lab([word for word in chosen.arguments if word != "--"])
 
 

@@ -48,18 +48,23 @@ def settings() -> dict:
     return tomllib.loads(text)["tool"]["course"]
 
 
-def _links(stem: str, edition: str) -> NotebookNode:
+def elsewhere(file: str) -> str:
+    """Links that open a notebook where nothing has to be installed, in Markdown."""
     repository, branch = settings()["repository"], settings()["branch"]
-    file = path_of(stem, edition).relative_to(ROOT).as_posix()
-    other = EDITIONS[1 - EDITIONS.index(edition)]
-    there = f"solutions/{stem}.ipynb" if edition == "student" else f"../{stem}.ipynb"
-    cell = new_markdown_cell(
+    return (
         f"[Open in Colab](https://colab.research.google.com/github/{repository}/blob/"
         f"{branch}/{file}) · "
         f"[Open in Binder](https://mybinder.org/v2/gh/{repository}/{branch}"
-        f"?urlpath=lab/tree/{file}) · "
-        f"[{'Solved' if other == 'solutions' else 'Student'} edition]({there})"
+        f"?urlpath=lab/tree/{file})"
     )
+
+
+def _links(stem: str, edition: str) -> NotebookNode:
+    file = path_of(stem, edition).relative_to(ROOT).as_posix()
+    other = EDITIONS[1 - EDITIONS.index(edition)]
+    there = f"solutions/{stem}.ipynb" if edition == "student" else f"../{stem}.ipynb"
+    name = "Solved" if other == "solutions" else "Student"
+    cell = new_markdown_cell(f"{elsewhere(file)} · [{name} edition]({there})")
     cell.metadata.tags = ["generated"]
     return cell
 
