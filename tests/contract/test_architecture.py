@@ -34,6 +34,7 @@ SHARED = {"assets", "corpora"}  # what every topic may import
 PARTS = {"wordtable": "lookup", "skipgram": "lookup"} | {
     part: "contrastive" for part in ("geometry", "tiny", "adaptation")
 }
+PARTS |= {part: "finetune" for part in ("batches", "classifier")}
 TAKES_AN_ENCODER = ("contrastive", "finetune", "failures", "search")
 
 

@@ -1,0 +1,537 @@
+"""Exercises of notebook 07."""
+
+from __future__ import annotations
+
+import math
+from itertools import zip_longest
+
+import numpy as np
+
+from course_utils.classroom.check import Exercise, Mistake
+
+# -- 7.1: batches of similar length ----------------------------------------------------
+
+_LENGTHS = [
+    ([9, 2, 8, 3], 2),
+    ([5, 5, 5, 4, 4], 2),
+    ([7, 1, 6, 2, 5, 3, 4], 3),
+    ([3], 4),
+    ([], 2),
+]
+
+
+def _reference_groups(lengths, batch_size):
+    order = np.argsort(lengths, kind="stable")
+    cuts = range(batch_size, len(order), batch_size)
+    return [part.tolist() for part in np.split(order, cuts) if len(part)]
+
+
+def _groups_of(order, batch_size):
+    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+
+
+def _by(lengths, sign=1):
+    return sorted(range(len(lengths)), key=lambda i: sign * lengths[i])
+
+
+# -- 7.2: the gradient of the head -----------------------------------------------------
+
+_rng = np.random.default_rng(7)
+_HEADS = [
+    # One text with two features, two classes, no opinion yet: p = (1/2, 1/2).
+    (np.array([[2.0, 4.0]]), np.array([0]), np.zeros((2, 2))),
+    (_rng.normal(size=(5, 3)), np.array([0, 3, 1, 2, 3]), _rng.normal(size=(4, 3))),
+    (_rng.normal(size=(2, 6)), np.array([2, 2]), 9 * _rng.normal(size=(3, 6))),
+]
+
+
+def _reference_gradient(vectors, labels, weight):
+    """What autograd finds."""
+    import torch
+
+    learnt = torch.tensor(weight, dtype=torch.float64, requires_grad=True)
+    logits = torch.tensor(vectors, dtype=torch.float64) @ learnt.T
+    torch.nn.functional.cross_entropy(logits, torch.tensor(labels)).backward()
+    return learnt.grad.numpy()
+
+
+def _errors(vectors, labels, weight):
+    logits = vectors @ weight.T
+    share = np.exp(logits - logits.max(axis=1, keepdims=True))
+    share /= share.sum(axis=1, keepdims=True)
+    return share, share - np.eye(len(weight))[labels]
+
+
+# -- 7.3: the learning rate ------------------------------------------------------------
+
+_STEPS = [
+    (0, 10, 1.0, 4),
+    (2, 10, 1.0, 4),
+    (4, 10, 1.0, 4),
+    (7, 10, 1.0, 4),
+    (10, 10, 1.0, 4),
+    (0, 8, 0.2, 0),
+    (6, 8, 0.2, 0),
+]
+
+
+def _reference_rate(step, total, peak, warmup):
+    if warmup == 0:
+        return float(np.interp(step, [0, total], [peak, 0.0]))
+    return float(np.interp(step, [0, warmup, total], [0.0, peak, 0.0]))
+
+
+def _rising(step, total, peak, warmup):
+    return peak * step / warmup
+
+
+def _rate(before, after):
+    def function(step, total, peak, warmup):
+        chosen = before if step < warmup else after
+        return chosen(step, total, peak, warmup)
+
+    return function
+
+
+# -- 7.5: early stopping ---------------------------------------------------------------
+
+_CURVES = [
+    ([0.9, 0.5, 0.6, 0.7, 0.8], 2),
+    ([0.9, 0.5, 0.6, 0.4, 0.5, 0.6], 2),
+    ([0.9, 0.5, 0.6, 0.55, 0.7, 0.3], 2),
+    ([0.9, 0.8, 0.7], 2),
+    ([0.5, 0.5, 0.5, 0.4], 3),
+    ([0.3, 0.4, 0.2], 1),
+    ([0.4], 1),
+]
+
+
+def _reference_stop(losses, patience):
+    """Through a table of all epochs at once instead of a loop with a counter."""
+    values = np.asarray(losses)
+    best_so_far = np.array([values[: n + 1].argmin() for n in range(len(values))])
+    waited = np.arange(len(values)) - best_so_far
+    stops = np.flatnonzero(waited >= patience)
+    last = int(stops[0]) if len(stops) else len(values) - 1
+    return int(best_so_far[last]) + 1, last + 1
+
+
+def _stop_on_rises(losses, patience):
+    rises = 0
+    for epoch in range(1, len(losses)):
+        rises = rises + 1 if losses[epoch] > losses[epoch - 1] else 0
+        if rises == patience:
+            return int(np.argmin(losses[: epoch + 1])) + 1, epoch + 1
+    return int(np.argmin(losses)) + 1, len(losses)
+
+
+def _stop_by_one_more(losses, patience):
+    return _reference_stop(losses, patience + 1)
+
+
+# -- 7.4: two scores on the same number of texts ---------------------------------------
+
+_SCORES = [(448, 443, 500), (443, 448, 500), (90, 70, 100), (50, 50, 100), (5, 1, 8)]
+
+
+def _reference_z(hits_a, hits_b, n):
+    """The root of the chi-squared statistic of the 2 × 2 table."""
+    from scipy.stats import chi2_contingency
+
+    if hits_a == hits_b:
+        return 0.0
+    table = [[hits_a, n - hits_a], [hits_b, n - hits_b]]
+    chi2 = chi2_contingency(table, correction=False).statistic
+    return math.copysign(math.sqrt(chi2), hits_a - hits_b)
+
+
+def _z_with(error):
+    def function(hits_a, hits_b, n):
+        return (hits_a - hits_b) / n / error((hits_a + hits_b) / 2 / n, n)
+
+    return function
+
+
+# -- 7.6: save without a gap -----------------------------------------------------------
+
+
+class Disk:
+    """Files in memory, and a power cut in the middle of one operation.
+
+    ``write(name, text)`` and ``rename(old, new)`` are the operations. The one with the
+    number ``cut`` (from 1) is interrupted: a write leaves half its text behind, a
+    rename did not happen; whatever comes after it never reaches the disk.
+    ``read(name)`` says what is there once the power is back, None if nothing is.
+    """
+
+    def __init__(self, files=None, cut=None):
+        """Begin with some files; without ``cut`` the power stays on."""
+        self.files, self.cut, self._done = dict(files or {}), cut, 0
+
+    def __repr__(self):
+        """The case in the sentence of a check."""
+        when = "stays on" if self.cut is None else f"fails in operation {self.cut}"
+        return f"Disk({self.files}, power {when})"
+
+    def _begins(self):
+        self._done += 1
+        return self.cut is None or self._done < self.cut
+
+    def write(self, name, text):
+        """Replace the file's text, or create it."""
+        if self._begins():
+            self.files[name] = text
+        elif self._done == self.cut:
+            self.files[name] = text[: len(text) // 2]
+
+    def rename(self, old, new):
+        """Give a file another name; a file of that name is replaced at once."""
+        if self._begins() and old in self.files:
+            self.files[new] = self.files.pop(old)
+
+    def read(self, name):
+        """Text of a file, or None."""
+        return self.files.get(name)
+
+
+_DISKS = [
+    (Disk({"run": "epoch 1"}, cut), "run", "epoch 2, rather long")
+    for cut in (None, 1, 2)
+] + [(Disk({}, 1), "new", "epoch 1"), (Disk(), "new", "epoch 1")]
+
+
+def _reference_save(disk, name, data):
+    """What must be there: all of the new text or all of the old one."""
+    return data if disk.cut is None else disk.read(name)
+
+
+def _save_directly(disk, name, data):
+    disk.write(name, data)
+    return disk.read(name)
+
+
+def _save_with_backup(disk, name, data):
+    disk.rename(name, f"{name}.old")
+    disk.write(name, data)
+    return disk.read(name)
+
+
+def _save_beside_only(disk, name, data):
+    disk.write(f"{name}.new", data)
+    return disk.read(name)
+
+
+# -- 7.7: five broken runs -------------------------------------------------------------
+
+HEALTHY, FROZEN, RATE = "healthy", "optimizer too early", "rate too high"
+SHUFFLED, CARRIED, PADDING = "labels shuffled", "no zero_grad", "padding is read"
+
+
+def _signs(moved, carried, padding, train, dev):
+    return {
+        "blocks moved": moved,
+        "gradient carried over": carried,
+        "shift by padding": padding,
+        "right on train": train,
+        "right on dev": dev,
+    }
+
+
+_RUNS = [
+    _signs(0.08, 1.0, 0.0, 0.9, 0.7),
+    _signs(0.04, 1.0, 0.0000004, 0.8, 0.6),
+    _signs(0.0, 1.0, 0.0, 0.5, 0.5),
+    _signs(5.1, 1.0, 0.0, 0.2, 0.3),
+    _signs(12.0, 1.0, 0.0, 0.3, 0.2),
+    _signs(0.09, 1.0, 0.0, 0.7, 0.2),
+    _signs(0.05, 1.0, 0.0, 0.4, 0.3),
+    _signs(0.2, 7.3, 0.0, 0.9, 0.6),
+    _signs(0.12, 3.4, 0.0000002, 0.8, 0.7),
+    _signs(0.08, 1.0, 0.9, 0.9, 0.5),
+    _signs(0.07, 1.0, 0.3, 0.7, 0.6),
+]
+
+
+def _reference_diagnosis(signs):
+    """A table of conditions, each true for one disease only."""
+    moved, carried = signs["blocks moved"], signs["gradient carried over"]
+    table = {
+        FROZEN: moved == 0,
+        RATE: moved > 1,
+        CARRIED: carried > 2,
+        PADDING: signs["shift by padding"] > 0.01,
+        SHUFFLED: 0 < moved <= 1 and signs["right on dev"] < 0.4,
+    }
+    return next((cause for cause, holds in table.items() if holds), HEALTHY)
+
+
+def _diagnosis_without(cause, instead):
+    def function(signs):
+        found = _reference_diagnosis(signs)
+        return instead if found == cause else found
+
+    return function
+
+
+def _diagnosis_exact_padding(signs):
+    if signs["shift by padding"] != 0:
+        return PADDING
+    return _reference_diagnosis(signs)
+
+
+# -- 7.8: the collator -----------------------------------------------------------------
+
+_ROWS = [
+    ([[5, 6, 7], [8]],),
+    ([[1, 2], [3, 4]],),
+    ([[9], [9, 9, 9, 9], [9, 9]],),
+    ([[4, 4, 4]],),
+]
+
+
+def _reference_collate(rows):
+    columns = list(zip_longest(*rows))
+    ids = [[0 if x is None else x for x in row] for row in zip(*columns, strict=True)]
+    mask = [[int(x is not None) for x in row] for row in zip(*columns, strict=True)]
+    return ids, mask
+
+
+def _collate_to(width, rows):
+    ids = [row + [0] * (width - len(row)) for row in rows]
+    return ids, [[1] * len(row) + [0] * (width - len(row)) for row in rows]
+
+
+def _collate_left(rows):
+    width = max(map(len, rows))
+    ids = [[0] * (width - len(row)) + row for row in rows]
+    return ids, [[0] * (width - len(row)) + [1] * len(row) for row in rows]
+
+
+def _collate_cut(rows):
+    width = min(map(len, rows))
+    return [row[:width] for row in rows], [[1] * width for _ in rows]
+
+
+EXERCISES = (
+    Exercise(
+        id="7.1",
+        title="Batches of similar length",
+        cases=_LENGTHS,
+        reference=_reference_groups,
+        mistakes=[
+            Mistake(
+                "these batches are in the order of arrival: sort the places by their "
+                "length first",
+                lambda lengths, size: _groups_of(list(range(len(lengths))), size),
+            ),
+            Mistake(
+                "the batches hold lengths: return the places, the labels must follow",
+                lambda lengths, size: _groups_of(sorted(lengths), size),
+            ),
+            Mistake(
+                "the last batch is missing when it is not full: its texts would never "
+                "be seen",
+                lambda lengths, size: [
+                    g for g in _groups_of(_by(lengths), size) if len(g) == size
+                ],
+            ),
+            Mistake(
+                "the longest come first here: start with the shortest",
+                lambda lengths, size: _groups_of(_by(lengths, sign=-1), size),
+            ),
+        ],
+    ),
+    Exercise(
+        id="7.2",
+        title="The gradient of the head",
+        cases=_HEADS,
+        reference=_reference_gradient,
+        mistakes=[
+            Mistake(
+                "this is the sum over the texts: the loss is a mean, so divide by n",
+                lambda x, y, w: _errors(x, y, w)[1].T @ x,
+            ),
+            Mistake(
+                "the right answers never enter: subtract 1 from each text's own class",
+                lambda x, y, w: _errors(x, y, w)[0].T @ x / len(x),
+            ),
+            Mistake(
+                "the sign is turned round: this way a step downhill goes uphill",
+                lambda x, y, w: -_errors(x, y, w)[1].T @ x / len(x),
+            ),
+            Mistake(
+                "this is (dim, classes): a gradient has the shape of its weight",
+                lambda x, y, w: x.T @ _errors(x, y, w)[1] / len(x),
+            ),
+        ],
+    ),
+    Exercise(
+        id="7.3",
+        title="Warm up, then decay",
+        cases=_STEPS,
+        reference=_reference_rate,
+        mistakes=[
+            Mistake(
+                "there is no warm-up: for step < warmup the rate climbs from 0",
+                lambda step, total, peak, warmup: peak * (total - step) / total,
+            ),
+            Mistake(
+                "the rate jumps at the end of the warm-up: the way down is "
+                "total - warmup steps long, not total",
+                _rate(_rising, lambda s, t, p, w: p * (t - s) / t),
+            ),
+            Mistake(
+                "after the warm-up the rate must fall to 0 at total, not stay",
+                _rate(_rising, lambda s, t, p, w: p),
+            ),
+            Mistake(
+                "step 0 has rate 0 when there is a warm-up: count steps from 0",
+                _rate(
+                    lambda s, t, p, w: p * (s + 1) / w,
+                    lambda s, t, p, w: p * (t - s) / (t - w),
+                ),
+            ),
+        ],
+    ),
+    Exercise(
+        id="7.5",
+        title="Early stopping",
+        cases=_CURVES,
+        reference=_reference_stop,
+        mistakes=[
+            Mistake(
+                "the last epoch is kept: go back to the one with the lowest loss",
+                lambda losses, patience: (_reference_stop(losses, patience)[1],) * 2,
+            ),
+            Mistake(
+                "rises in a row are counted: count the epochs since the best one, a "
+                "small dip in between is no reason to go on",
+                _stop_on_rises,
+            ),
+            Mistake(
+                "you looked into the future: the lowest loss of the whole list may lie "
+                "behind the stop",
+                lambda losses, patience: (
+                    int(np.argmin(losses)) + 1,
+                    _reference_stop(losses, patience)[1],
+                ),
+            ),
+            Mistake(
+                "epochs are counted from 1 here",
+                lambda losses, patience: tuple(
+                    epoch - 1 for epoch in _reference_stop(losses, patience)
+                ),
+            ),
+            Mistake(
+                "one epoch too late: with patience 2, the second epoch without a new "
+                "best one is the last",
+                _stop_by_one_more,
+            ),
+        ],
+    ),
+    Exercise(
+        id="7.4",
+        title="Is it a difference?",
+        cases=_SCORES,
+        reference=_reference_z,
+        mistakes=[
+            Mistake(
+                "this is the error of one score: the difference of two scatters more, "
+                "by the root of 2",
+                _z_with(lambda share, n: math.sqrt(share * (1 - share) / n)),
+            ),
+            Mistake(
+                "n is missing under the root: more texts make the error smaller",
+                _z_with(lambda share, n: math.sqrt(2 * share * (1 - share))),
+            ),
+            Mistake(
+                "this is the difference of the shares: divide it by its standard error",
+                lambda a, b, n: (a - b) / n,
+            ),
+            Mistake(
+                "keep the sign: a difference below zero says that b is better",
+                lambda a, b, n: abs(_reference_z(a, b, n)),
+            ),
+        ],
+    ),
+    Exercise(
+        id="7.6",
+        title="Save without a gap",
+        cases=_DISKS,
+        reference=_reference_save,
+        mistakes=[
+            Mistake(
+                "a cut in the middle of this write leaves half a file under the name: "
+                "write under another name first",
+                _save_directly,
+            ),
+            Mistake(
+                "a write to the name itself can be cut in the middle, whatever came "
+                "before: rename as the last step, it happens at once or not at all",
+                _save_with_backup,
+            ),
+            Mistake(
+                "the new text never gets its name: rename the file when it is whole",
+                _save_beside_only,
+            ),
+        ],
+    ),
+    Exercise(
+        id="7.7",
+        title="Puzzle: five broken runs",
+        cases=[(signs,) for signs in _RUNS],
+        reference=_reference_diagnosis,
+        mistakes=[
+            Mistake(
+                "a run whose blocks did not move at all is not healthy, however well "
+                "its head does: who holds the parameters?",
+                _diagnosis_without(FROZEN, HEALTHY),
+            ),
+            Mistake(
+                "a gradient that is carried over can still reach a fine accuracy: look "
+                "at the ratio, not at the result",
+                _diagnosis_without(CARRIED, HEALTHY),
+            ),
+            Mistake(
+                "a text must get the same answer alone and beside a longer one, even "
+                "when the accuracy looks fine",
+                _diagnosis_without(PADDING, HEALTHY),
+            ),
+            Mistake(
+                "chance on dev has two causes here: weights that moved by more than "
+                "their own size tell the high rate from the shuffled labels",
+                _diagnosis_without(RATE, SHUFFLED),
+            ),
+            Mistake(
+                "a shift of a ten-millionth is rounding, not a disease: compare with a "
+                "small number, not with 0",
+                _diagnosis_exact_padding,
+            ),
+        ],
+    ),
+    Exercise(
+        id="7.8",
+        title="Puzzle: expected length 13, got 15",
+        cases=_ROWS,
+        reference=_reference_collate,
+        mistakes=[
+            Mistake(
+                "the mask says that the padding is text: 0 where you filled up",
+                lambda rows: (
+                    _reference_collate(rows)[0],
+                    [[1] * max(map(len, rows)) for _ in rows],
+                ),
+            ),
+            Mistake(
+                "everything is padded to 512: the longest row of this batch is enough",
+                lambda rows: _collate_to(512, rows),
+            ),
+            Mistake(
+                "the padding stands on the left: BERT's positions count from the first "
+                "token, so fill up on the right",
+                _collate_left,
+            ),
+            Mistake("texts are cut to the shortest: nothing may be lost", _collate_cut),
+        ],
+    ),
+)
