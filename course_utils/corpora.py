@@ -495,6 +495,11 @@ def load_pairs(kinds: Iterable[str] | None = None) -> list[SentencePair]:
     return _select(rows, kinds, lambda row: row.kind)
 
 
+def load_natural_pairs() -> list[SentencePair]:
+    """Return sentence pairs as one meets them, all plain, with a graded similarity."""
+    return read_rows(data_file("pairs_natural.csv"), SentencePair)
+
+
 def load_analogies(relations: Iterable[str] | None = None) -> list[Analogy]:
     """Return word analogies; ``relations`` selects some."""
     rows = read_rows(data_file("analogies.csv"), Analogy, key=None)

@@ -618,6 +618,74 @@ def test_sentence_pairs_are_graded_from_0_to_5_in_three_domains():
     assert all(pair.a != pair.b for pair in pairs)
 
 
+class TestNaturalPairs:
+    def test_forty_plain_pairs_of_each_domain(self):
+        pairs = corpora.load_natural_pairs()
+        assert Counter(pair.domain for pair in pairs) == {
+            "everyday": 40,
+            "news": 40,
+            "ops": 40,
+        }
+        assert {pair.kind for pair in pairs} == {"plain"}
+
+    def test_grades_are_steps_of_a_half_from_0_to_5(self):
+        for pair in corpora.load_natural_pairs():
+            assert 0 <= pair.grade <= 5 and (2 * pair.grade).is_integer(), pair.id
+
+    def test_every_grade_has_as_many_pairs_in_every_domain_nearly(self):
+        pairs = corpora.load_natural_pairs()
+        assert Counter(int(pair.grade) for pair in pairs) == dict.fromkeys(range(6), 20)
+        cells = Counter((pair.domain, int(pair.grade)) for pair in pairs)
+        assert set(cells.values()) == {6, 7}
+
+    def test_a_sentence_has_5_to_18_words(self):
+        for pair in corpora.load_natural_pairs():
+            assert all(5 <= len(words(text)) <= 18 for text in (pair.a, pair.b)), pair
+
+    def test_no_sentence_is_used_twice_nor_in_the_hard_pairs(self):
+        pairs = corpora.load_natural_pairs() + corpora.load_pairs()
+        counts = Counter(" ".join(words(t)) for pair in pairs for t in (pair.a, pair.b))
+        natural = {
+            " ".join(words(text))
+            for pair in corpora.load_natural_pairs()
+            for text in (pair.a, pair.b)
+        }
+        assert [text for text in natural if counts[text] > 1] == []
+
+    def test_ids_are_a_series_of_their_own(self):
+        ids = [pair.id for pair in corpora.load_natural_pairs()]
+        assert ids == [f"n{number:03}" for number in range(1, 121)]
+
+    def test_no_run_of_six_words_stands_in_another_file(self):
+        own = set()
+        for pair in corpora.load_natural_pairs():
+            own |= sixes(pair.a) | sixes(pair.b)
+        folder = corpora.data_file("pairs_natural.csv").parent
+        others = [
+            path
+            for path in folder.rglob("*")
+            if path.suffix in {".csv", ".md", ".html"}
+            and path.name not in {"pairs_natural.csv", "README.md"}
+        ]
+        assert len(others) > 90
+        for path in others:
+            assert not own & sixes(path.read_text("utf-8")), path.name
+
+    def test_unlike_the_hard_pairs_the_same_meaning_shares_words(self):
+        def overlap(pairs):
+            sets = [(set(words(pair.a)), set(words(pair.b))) for pair in pairs]
+            return np.mean([len(a & b) / len(a | b) for a, b in sets])
+
+        natural, hard = corpora.load_natural_pairs(), corpora.load_pairs(["plain"])
+        same, apart = (
+            lambda rows: [row for row in rows if row.grade >= 4],
+            lambda rows: [row for row in rows if row.grade <= 1],
+        )
+        assert overlap(same(natural)) > 2 * overlap(apart(natural))
+        assert overlap(same(natural)) > 2 * overlap(same(hard))
+        assert overlap(apart(natural)) < overlap(apart(hard))
+
+
 def test_there_are_enough_analogies_by_relation():
     analogies = corpora.load_analogies()
     assert len(analogies) >= 130
@@ -787,6 +855,9 @@ TEXTS = {
         f"{pair.anchor} | {pair.positive}" for pair in corpora.load_heldout_pairs()
     ],
     "pairs.csv": lambda: [pair.a for pair in corpora.load_pairs()],
+    "pairs_natural.csv": lambda: [
+        f"{pair.a} | {pair.b}" for pair in corpora.load_natural_pairs()
+    ],
     "senses.csv": lambda: [row.sentence for row in corpora.load_senses()],
     "failures.csv": lambda: [probe.a for probe in corpora.load_failures()],
     "multilingual.csv": lambda: [row["en"] for row in corpora.load_multilingual()],
