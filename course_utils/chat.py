@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from course_utils.search import Hit
 
 REFUSAL = "NO ANSWER"
+LEAST_WORDS = 2  # a shorter quote stands in almost any passage and proves nothing
 _QUOTE = regex.compile(r"«([^«»]*)»\s*\[(\d+)\]")
+_WORD = regex.compile(r"[\p{L}\p{N}]+")
 
 
 class EndpointError(RuntimeError):
@@ -65,8 +67,8 @@ def check_reply(reply: str, hits: Sequence[Hit]) -> Answer:
     What stands between the quotes is the model's own; this check cannot prove it.
 
     Raises:
-        GroundingError: a quote is not in its passage, a passage does not exist, or the
-            reply quotes nothing at all.
+        GroundingError: a quote is not in its passage or is shorter than two words, a
+            passage does not exist, or the reply quotes nothing at all.
     """
     reply = reply.strip()
     if reply == REFUSAL:
@@ -77,6 +79,8 @@ def check_reply(reply: str, hits: Sequence[Hit]) -> Answer:
         place = locate(quote, hit.text) if hit else None
         if hit is None:
             problems.append(f"there is no passage [{number}]")
+        elif len(_WORD.findall(quote)) < LEAST_WORDS:
+            problems.append(f"«{quote}» is too short to prove anything")
         elif place is None:
             problems.append(f"passage [{number}] does not say «{quote}»")
         else:

@@ -165,6 +165,14 @@ def test_a_quote_from_outside_the_passage_is_no_evidence():
         check_reply("«Delete the old dump first.» [1]", shown)
 
 
+@pytest.mark.parametrize("reply", ["«```» [1]", "«the» [1]", "«.» [1] «full.» [1]"])
+def test_a_quote_that_stands_anywhere_proves_nothing(reply):
+    """The passage does say it; that is not enough."""
+    source = "# Full\n```\nthe disk is full.\n```"
+    with pytest.raises(GroundingError, match="too short"):
+        check_reply(reply, [Hit("p", 0, 0, len(source), 1.0, source)])
+
+
 @pytest.mark.parametrize("reply", ["«» [1]", "« » [1]", "«a «b» [1]", "just words", ""])
 def test_a_reply_without_a_proper_quote_is_refused(reply):
     with pytest.raises(GroundingError):

@@ -23,14 +23,15 @@ CALLS = Counter()
 
 
 def _quote_of(request):
-    """The first line of prose of the first passage, word by word."""
+    """The first line of prose of the first passage."""
     passage = re.search(
         r'<passage number="1"[^>]*>\n(.*?)\n</passage>',
         request["messages"][-1]["content"],
         re.DOTALL,
     )
-    lines = [x for x in passage[1].splitlines() if x and not x.startswith("#")]
-    return lines[0].strip()
+    lines = [line.strip() for line in passage[1].splitlines()]
+    prose = [line for line in lines if re.match(r"[A-Z].* ", line)]
+    return (prose or lines)[0]
 
 
 def _replies(request):
