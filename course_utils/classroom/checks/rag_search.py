@@ -6,31 +6,170 @@ import numpy as np
 
 from course_utils.classroom.check import Exercise, Mistake
 
-_SCORES = [0.1, 0.9, 0.5, 0.9]
+# -- 9.3: pack sentences ---------------------------------------------------------------
 
 
-def _reference_top_k(scores, k):
-    return [i for _, i in sorted((-s, i) for i, s in enumerate(scores))][:k]
+def _reference_pack(lengths, size):
+    """Dynamic in form: the chunk number of each sentence first, the groups from it."""
+    number, used, numbers = 0, 0, []
+    for place, length in enumerate(lengths):
+        if place and used + length > size:
+            number, used = number + 1, 0
+        used += length
+        numbers.append(number)
+    return [
+        [place for place, n in enumerate(numbers) if n == group]
+        for group in range(number + 1 if numbers else 0)
+    ]
+
+
+def _packed(lengths, size, full):
+    """Groups, begun anew when ``full(used, length, size)``; may leave one empty."""
+    groups, used = [[]], 0
+    for place, length in enumerate(lengths):
+        if full(used, length, size):
+            groups.append([])
+            used = 0
+        groups[-1].append(place)
+        used += length
+    return groups
+
+
+def _drops_the_last(lengths, size):
+    return _reference_pack(lengths, size)[:-1]
+
+
+def _too_full(lengths, size):
+    groups = _packed(lengths, size, lambda used, length, limit: used >= limit)
+    return [group for group in groups if group]
+
+
+def _never_exactly_full(lengths, size):
+    groups = _packed(lengths, size, lambda used, length, limit: used + length >= limit)
+    return [group for group in groups if group]
+
+
+# -- 9.4: fusion -----------------------------------------------------------------------
+
+
+def _fused(rankings, constant, first=1, missing=False, vote=None):
+    """Sum votes over every item that occurs; the order of first sight settles ties."""
+    seen = list(dict.fromkeys(item for ranking in rankings for item in ranking))
+    vote = vote or (lambda rank: 1 / (constant + rank))
+    totals = {
+        item: sum(
+            vote(ranking.index(item) + first)
+            if item in ranking
+            else vote(len(ranking) + first) * missing
+            for ranking in rankings
+        )
+        for item in seen
+    }
+    return sorted(seen, key=lambda item: -totals[item])
+
+
+_LISTS = [["a", "b", "c"], ["c", "d", "a"]]
+
+# -- 9.5: pages that say the same ------------------------------------------------------
+
+_INSTEAD = {"old": "new", "copy": "page"}
+
+
+def _reference_cure(ranking, instead):
+    renamed = [instead.get(name, name) for name in ranking]
+    return [name for i, name in enumerate(renamed) if name not in renamed[:i]]
+
+
+# -- 9.6: the price of an answer -------------------------------------------------------
+
+_CONFIDENCE, _RIGHT = [0.1, 0.4, 0.4, 0.8], [False, True, False, True]
+
+
+def _reference_price(confidence, right, threshold, wrong_answer):
+    answered = np.asarray(confidence) >= threshold
+    right = np.asarray(right, dtype=bool)
+    return float((answered & ~right).sum() * wrong_answer + (~answered & right).sum())
+
+
+def _price_from_above(confidence, right, threshold, wrong_answer):
+    above = np.nextafter(threshold, np.inf)
+    return _reference_price(confidence, right, above, wrong_answer)
+
+
+def _price_without_silence(confidence, right, threshold, wrong_answer):
+    pairs = zip(confidence, right, strict=True)
+    return float(sum(c >= threshold and not r for c, r in pairs) * wrong_answer)
+
+
+def _price_of_all_silence(confidence, right, threshold, wrong_answer):
+    pairs = list(zip(confidence, right, strict=True))
+    wrong = sum(c >= threshold and not r for c, r in pairs)
+    return float(wrong * wrong_answer + sum(c < threshold for c, _ in pairs))
+
+
+# -- 9.7: a citation -------------------------------------------------------------------
+
+_SOURCES = {"disk": "The disk is full. Stop.", "lock": "A lock is stuck."}
+
+
+def _reference_stands(citation, sources):
+    document, start, end, quote = citation
+    if document not in sources:
+        return False
+    return quote == "".join(
+        c for i, c in enumerate(sources[document]) if start <= i < end
+    )
+
+
+def _raises_on_unknown(citation, sources):
+    document, start, end, quote = citation
+    return sources[document][start:end] == quote
+
+
+# -- 9.8: vectors of another model -----------------------------------------------------
+
+
+def _rows(*angles):
+    return np.array([[np.cos(a), np.sin(a)] for a in angles])
+
+
+_STORED, _FRESH = _rows(0.0, 1.0, 2.0), _rows(0.0, 1.5, 2.0)
+_LONG = np.array([[3.0, 0.0], [0.0, 0.5], [1.0, 1.0]])
+
+
+def _reference_strangers(stored, fresh, least=0.99):
+    cosines = [
+        float(a @ b / np.sqrt((a @ a) * (b @ b)))
+        for a, b in zip(stored, fresh, strict=True)
+    ]
+    return [row for row, cosine in enumerate(cosines) if cosine < least]
 
 
 EXERCISES = (
     Exercise(
         id="9.1",
-        title="The k best",
-        cases=[(_SCORES, 2), (_SCORES, 9), ([-1.0, -3.0], 1), ([], 3)],
-        reference=_reference_top_k,
+        title="Puzzle: the hit that was never found",
+        cases=[
+            ([2, 0, -1], [0.9, 0.5, -3e38]),
+            ([-1, -1], [-3e38, -3e38]),
+            ([0], [-0.2]),
+            ([], []),
+        ],
+        reference=lambda places, scores: [
+            pair for pair in zip(places, scores, strict=True) if pair[0] != -1
+        ],
         mistakes=[
             Mistake(
-                "these are the lowest scores: argsort counts upwards",
-                lambda scores, k: np.argsort(scores, kind="stable")[:k].tolist(),
+                "place 0 is a real hit: only negative places are none",
+                lambda p, s: [(a, b) for a, b in zip(p, s, strict=True) if a > 0],
             ),
             Mistake(
-                "equal scores have changed places: sort the negated scores, stably",
-                lambda scores, k: np.argsort(scores, kind="stable")[::-1][:k].tolist(),
+                "a negative score is still a hit: look at the place, not the score",
+                lambda p, s: [(a, b) for a, b in zip(p, s, strict=True) if b > 0],
             ),
             Mistake(
-                "these are the scores: return their places",
-                lambda scores, k: sorted(scores, reverse=True)[:k],
+                "the place -1 is still there: it means that there was no hit",
+                lambda p, s: list(zip(p, s, strict=True)),
             ),
         ],
     ),
@@ -63,28 +202,200 @@ EXERCISES = (
     ),
     Exercise(
         id="9.3",
-        title="Puzzle: the hit that was never found",
+        title="Pack sentences into passages",
         cases=[
-            ([2, 0, -1], [0.9, 0.5, -3e38]),
-            ([-1, -1], [-3e38, -3e38]),
-            ([0], [-0.2]),
-            ([], []),
+            ([5, 6, 4, 9], 12),
+            ([6, 6], 12),
+            ([30, 2, 3], 10),
+            ([2, 30, 3], 10),
+            ([7], 5),
+            ([], 10),
         ],
-        reference=lambda places, scores: [
-            pair for pair in zip(places, scores, strict=True) if pair[0] != -1
-        ],
+        reference=_reference_pack,
         mistakes=[
             Mistake(
-                "place 0 is a real hit: only negative places are none",
-                lambda p, s: [(a, b) for a, b in zip(p, s, strict=True) if a > 0],
+                "the last passage is missing: keep it when the loop has ended",
+                _drops_the_last,
             ),
             Mistake(
-                "a negative score is still a hit: look at the place, not the score",
-                lambda p, s: [(a, b) for a, b in zip(p, s, strict=True) if b > 0],
+                "a passage is over the size: look before you add the sentence, not "
+                "after",
+                _too_full,
             ),
             Mistake(
-                "the place -1 is still there: it means that there was no hit",
-                lambda p, s: list(zip(p, s, strict=True)),
+                "a passage may be exactly full: begin a new one only when the sum "
+                "would be more than the size",
+                _never_exactly_full,
+            ),
+            Mistake(
+                "an empty passage: a sentence that is too long by itself stands alone, "
+                "with nothing before it",
+                lambda lengths, size: _packed(
+                    lengths, size, lambda used, length, limit: used + length > limit
+                ),
+            ),
+        ],
+    ),
+    Exercise(
+        id="9.4",
+        title="Fuse two rankings",
+        cases=[
+            (_LISTS, 60),
+            ([["a", "b"], ["b", "a"]], 1),
+            ([["a", "b", "c", "d"], ["d"]], 0),
+            ([["b", "a", "c", "d"], ["d", "x", "a"]], 5),
+            ([["a", "b"], []], 60),
+            ([[], []], 60),
+        ],
+        reference=lambda rankings, constant: _fused(rankings, constant),
+        mistakes=[
+            Mistake(
+                "the worst comes first: a smaller rank gives more, sort downwards",
+                lambda r, c: _fused(r, c)[::-1],
+            ),
+            Mistake(
+                "what a ranking does not name gets nothing from it, not the next rank",
+                lambda r, c: _fused(r, c, missing=True),
+            ),
+            Mistake(
+                "only names that both rankings know are left: one vote is enough",
+                lambda r, c: [n for n in _fused(r, c) if all(n in x for x in r)],
+            ),
+            Mistake(
+                "these are the rankings one after the other: add up the votes first",
+                lambda r, c: list(dict.fromkeys(n for x in r for n in x)),
+            ),
+        ],
+    ),
+    Exercise(
+        id="9.5",
+        title="One page for each matter",
+        cases=[
+            (["old", "x", "new"], _INSTEAD),
+            (["copy", "page", "x"], _INSTEAD),
+            (["x", "page", "copy", "y"], _INSTEAD),
+            (["old"], _INSTEAD),
+            ([], _INSTEAD),
+        ],
+        reference=_reference_cure,
+        mistakes=[
+            Mistake(
+                "a page that should be replaced is gone together with its place: put "
+                "the page that replaces it there",
+                lambda ranking, instead: [n for n in ranking if n not in instead],
+            ),
+            Mistake(
+                "a page comes twice: keep its first place only",
+                lambda ranking, instead: [instead.get(n, n) for n in ranking],
+            ),
+            Mistake(
+                "the order is lost: sets have none, dict.fromkeys keeps it",
+                lambda ranking, instead: sorted({instead.get(n, n) for n in ranking}),
+            ),
+        ],
+    ),
+    Exercise(
+        id="9.6",
+        title="What a threshold costs",
+        cases=[
+            (_CONFIDENCE, _RIGHT, 0.4, 2),
+            (_CONFIDENCE, _RIGHT, 0.5, 2),
+            (_CONFIDENCE, _RIGHT, 0.0, 3),
+            (_CONFIDENCE, _RIGHT, 0.9, 3),
+            ([], [], 0.5, 2),
+        ],
+        reference=_reference_price,
+        mistakes=[
+            Mistake(
+                "a confidence equal to the threshold is answered: use >=",
+                _price_from_above,
+            ),
+            Mistake(
+                "silence is free here: an answer that was right and not given costs 1",
+                _price_without_silence,
+            ),
+            Mistake(
+                "every silence costs 1 here: where the answer would have been wrong, "
+                "silence is right and free",
+                _price_of_all_silence,
+            ),
+            Mistake(
+                "a wrong answer costs wrong_answer, not 1",
+                lambda c, r, t, w: _reference_price(c, r, t, 1),
+            ),
+        ],
+    ),
+    Exercise(
+        id="9.7",
+        title="Does the citation stand?",
+        cases=[
+            (("disk", 4, 8, "disk"), _SOURCES),
+            (("disk", 3, 7, "disk"), _SOURCES),
+            (("lock", 4, 8, "disk"), _SOURCES),
+            (("tape", 0, 4, "disk"), _SOURCES),
+            (("disk", 18, 23, "Stop."), _SOURCES),
+            (("disk", 4, 9, "disk"), _SOURCES),
+        ],
+        reference=_reference_stands,
+        mistakes=[
+            Mistake(
+                "the page says it somewhere, but not at the place that was cited",
+                lambda c, sources: c[3] in sources.get(c[0], ""),
+            ),
+            Mistake(
+                "some page says it, but not the one that was cited",
+                lambda c, sources: any(c[3] in text for text in sources.values()),
+            ),
+            Mistake(
+                "a page that does not exist raises an error: sources.get(name) gives "
+                "None instead",
+                _raises_on_unknown,
+            ),
+            Mistake(
+                "end is the place behind the last character, as in a slice",
+                lambda c, sources: sources.get(c[0], "")[c[1] : c[2] + 1] == c[3],
+            ),
+        ],
+    ),
+    Exercise(
+        id="9.8",
+        title="Puzzle: the search that got worse overnight",
+        cases=[
+            (_STORED, _FRESH),
+            (_STORED, _STORED),
+            (_STORED, _STORED * 2.5),
+            (_LONG, _LONG[::-1].copy()),
+            (_rows(0.0, 0.2), _rows(0.2, 0.2)),
+        ],
+        reference=_reference_strangers,
+        mistakes=[
+            Mistake(
+                "these are the rows that still fit: return those that do not",
+                lambda stored, fresh: [
+                    row
+                    for row in range(len(stored))
+                    if row not in _reference_strangers(stored, fresh)
+                ],
+            ),
+            Mistake(
+                "the inner product is the cosine only at length 1: divide by both "
+                "lengths",
+                lambda stored, fresh: [
+                    row for row, dot in enumerate((stored * fresh).sum(1)) if dot < 0.99
+                ],
+            ),
+            Mistake(
+                "row i belongs to row i only: compare each with its own, not with all",
+                lambda stored, fresh: [
+                    row
+                    for row, best in enumerate(
+                        (
+                            (stored / np.linalg.norm(stored, axis=1, keepdims=True))
+                            @ (fresh / np.linalg.norm(fresh, axis=1, keepdims=True)).T
+                        ).max(1)
+                    )
+                    if best < 0.99
+                ],
             ),
         ],
     ),
