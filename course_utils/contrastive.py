@@ -33,6 +33,7 @@ from course_utils.geometry import (
     recall_at_1,
     swap_accuracy,
     uniformity,
+    unrelated_cosine,
 )
 from course_utils.pooling import normalize
 from course_utils.tiny import (
@@ -72,6 +73,7 @@ __all__ = [
     "train_tiny",
     "trainable_copy",
     "uniformity",
+    "unrelated_cosine",
 ]
 
 # -- the loss --------------------------------------------------------------------------

@@ -82,6 +82,26 @@ def uniformity(vectors: Tensor) -> float:
     return functional.pdist(normalize(vectors)).pow(2).mul(-2).exp().mean().log().item()
 
 
+def unrelated_cosine(anchors: Tensor, positives: Tensor) -> float:
+    """Mean cosine of an anchor with a positive that is not its own; near 1: collapse.
+
+    Args:
+        anchors: (batch, dim), of any length, two rows at least.
+        positives: (batch, dim), row i belongs to anchor i.
+
+    Raises:
+        ValueError: shapes do not fit, a vector is zero or not finite, or one pair only.
+
+    >>> unrelated_cosine(torch.eye(3), torch.eye(3))
+    0.0
+    """
+    check_rows(anchors=anchors, positives=positives)
+    if len(anchors) < 2:
+        raise ValueError("one pair alone has no unrelated partner: give two at least")
+    scores, n = normalize(anchors) @ normalize(positives).T, len(anchors)
+    return ((scores.sum() - scores.trace()) / (n * (n - 1))).item()
+
+
 # -- who is found ----------------------------------------------------------------------
 
 

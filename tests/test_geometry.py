@@ -16,6 +16,7 @@ from course_utils.geometry import (
     recall_at_1,
     swap_accuracy,
     uniformity,
+    unrelated_cosine,
 )
 
 steady = settings(derandomize=True, deadline=None, max_examples=60)
@@ -78,6 +79,17 @@ def test_many_vectors_in_high_dimensions_come_near_minus_four():
 def test_uniformity_needs_two_vectors(shape):
     with pytest.raises(ValueError, match="two vectors at least"):
         uniformity(torch.ones(shape))
+
+
+@steady
+@given(seeds)
+def test_the_unrelated_cosine_leaves_the_pairs_out(seed):
+    a, p = random_tensor(2, 5, 4, seed=seed).double()
+    cosines = torch.nn.functional.cosine_similarity(a[:, None], p[None], dim=2)
+    wanted = cosines[~torch.eye(5, dtype=bool)].mean().item()
+    assert unrelated_cosine(a, p) == pytest.approx(wanted)
+    with pytest.raises(ValueError, match="no unrelated partner"):
+        unrelated_cosine(a[:1], p[:1])
 
 
 # -- who is found ----------------------------------------------------------------------
