@@ -13,6 +13,8 @@ from collections.abc import Sequence
 
 from course_utils.classroom.show import FILLS, escape, visible
 
+AROUND = 240  # characters shown on each side of the fact; a page would fill the screen
+
 
 class Passages:
     """The passages that hold a part of a fact. Made by ``show_passages``."""
@@ -83,7 +85,12 @@ class Passages:
     def _block(self, number: int) -> str:
         start, end = self.spans[number]
         a, b = max(start, self.start), min(end, self.end)
-        parts = [self.text[start:a], self.text[a:b], self.text[b:end]]
+        first, last = max(start, a - AROUND), min(end, b + AROUND)
+        parts = [
+            "… " * (first > start) + self.text[first:a],
+            self.text[a:b],
+            self.text[b:last] + " …" * (last < end),
+        ]
         before, fact, behind = (escape(part).replace("⏎", "⏎<br>") for part in parts)
         colour = FILLS[number % len(FILLS)]
         return (

@@ -32,6 +32,13 @@ def test_only_the_neighbourhood_of_the_fact_is_printed():
     assert line == f"  1 ■ …{'x' * 30}{FACT}{'y' * 30}…"
 
 
+def test_a_long_passage_is_shortened_around_the_fact():
+    text = "x" * 2000 + FACT + "y" * 2000
+    html = show_passages(text, [(0, len(text))], FACT)._repr_html_()
+    assert 200 < html.count("x") < 300 and 200 < html.count("y") < 300
+    assert html.count("…") == 2
+
+
 def test_markup_in_a_page_stays_text():
     text = "<script>alert(1)</script>\u202e end"
     html = show_passages(text, [(0, len(text))], "alert(1)")._repr_html_()
