@@ -1,5 +1,6 @@
 """What every notebook of the course promises, checked on the committed files."""
 
+import ast
 import json
 import re
 import statistics
@@ -104,6 +105,21 @@ def test_every_claim_is_printed_with_the_verdict_of_the_registry(pair, notebook)
         found = re.search(rf"Claim {claim_id} ·.*\n.*\n  . (\w+)", printed)
         assert found, f"{claim_id} is not printed"
         assert found[1] == registry()[claim_id].verdict, claim_id
+
+
+@pytest.mark.parametrize("source", sorted(SOURCES.glob("*.py")), ids=lambda p: p.stem)
+def test_no_verdict_is_typed(source):
+    """The third argument of ``claim`` is a measurement: it can come out otherwise."""
+    tree = ast.parse(source.read_text("utf-8"))
+    typed = [
+        ast.unparse(call)
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "id", "") == "claim"
+        and len(call.args) > 2
+        and isinstance(call.args[2], ast.Constant)
+    ]
+    assert typed == []
 
 
 def test_the_registry_holds_the_claims_in_use_and_no_others():
