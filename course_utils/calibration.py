@@ -128,3 +128,60 @@ def fit_temperature(probabilities: np.ndarray, labels: Sequence[int]) -> float:
         options={"xatol": 1e-4},
     )
     return float(np.exp(found.x))
+
+
+def summary(probabilities: np.ndarray, labels: Sequence[int]) -> dict[str, float]:
+    """Mean confidence, accuracy, calibration error (10 bins) and log loss, by name.
+
+    Raises:
+        ValueError: as ``reliability``.
+
+    >>> summary(np.array([[0.8, 0.2], [0.4, 0.6]]), [0, 0])["accuracy"]
+    0.5
+    """
+    probabilities = np.asarray(probabilities, float)
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == np.asarray(labels)
+    return {
+        "mean confidence": float(confidence.mean()),
+        "accuracy": float(right.mean()),
+        "calibration error": expected_calibration_error(confidence, right),
+        "log loss": log_loss(probabilities, labels),
+    }
+
+
+def abstention(
+    confidence: Sequence[float], right: Sequence[bool], price: float
+) -> dict[str, float]:
+    """What the honest rule earns: answer from a confidence of 1 - 1 / price on.
+
+    Args:
+        confidence: (n,) calibrated ones, or the rule does not hold.
+        right: (n,) whether each answer would be right.
+        price: of a wrong answer; handing one over to a person costs 1.
+
+    Returns:
+        ``answered`` (share), ``right of these`` (share, NaN if none is answered),
+        ``cost``, and ``cost, always answering``.
+
+    Raises:
+        ValueError: the price is below 1 (then answering is never dearer than silence),
+            or not one confidence per answer.
+
+    >>> abstention([0.9, 0.6], [True, False], price=5)["cost"]
+    1.0
+    """
+    confidence, right = np.asarray(confidence, float), np.asarray(right, bool)
+    if price < 1 or confidence.shape != right.shape:
+        raise ValueError(
+            f"a price from 1 on and equal shapes: {price}, {confidence.shape} "
+            f"confidences, {right.shape} answers"
+        )
+    answered = confidence >= 1 - 1 / price
+    kept = right[answered]
+    return {
+        "answered": float(answered.mean()),
+        "right of these": float(kept.mean()) if len(kept) else float("nan"),
+        "cost": float((~kept).sum() * price + (~answered).sum()),
+        "cost, always answering": float((~right).sum() * price),
+    }

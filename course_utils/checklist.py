@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -38,19 +39,22 @@ class Capability:
         kind: ``"invariance"`` has cases ``(text, changed)``; the other two have cases
             ``(anchor, nearer, farther)``.
         cases: the texts.
-        limit: invariance: the lowest cosine that passes; else by how much the nearer
-            text must win.
+        limit: invariance: the lowest cosine that passes, 0.999 if not said; else by
+            how much the nearer text must win, 0.0001 if not said.
     """
 
     name: str
     kind: Kind
     cases: Sequence[tuple[str, ...]]
-    limit: float = 1e-4
+    limit: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse an empty test and cases of the wrong size: they would pass unseen."""
         if self.kind not in SIZES:
             raise ValueError(f"kind is {self.kind!r}, choose from {', '.join(SIZES)}")
+        if self.limit is None:
+            limit = 0.999 if self.kind == "invariance" else 1e-4
+            object.__setattr__(self, "limit", limit)
         if not self.cases:
             raise ValueError(f"{self.name}: a test without cases proves nothing")
         for number, case in enumerate(self.cases):
@@ -148,3 +152,57 @@ def regressions(
     columns = ["lost", "gained", "passes now", "p"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     return table.sort_values("p", kind="stable")
+
+
+# -- cases from templates --------------------------------------------------------------
+
+
+def number_cases() -> list[tuple[str, str, str]]:
+    """32 cases ``(text, same number, other number)``: the same number must be nearer.
+
+    >>> number_cases()[0]
+    ('Meet in room 3.', 'The meeting is in room 3.', 'The meeting is in room 5.')
+    """
+    frames = (
+        ("Meet in room {}.", "The meeting is in room {}."),
+        ("Line {} is late.", "Delays on line {}."),
+    )
+    return [
+        (one.format(right), other.format(right), other.format(wrong))
+        for right, wrong in product((3, 12, 47, 208), (5, 21, 74, 280))
+        for one, other in frames
+    ]
+
+
+def role_cases() -> list[tuple[str, str, str]]:
+    """36 cases ``(text, same roles, roles exchanged)``.
+
+    >>> role_cases()[0]
+    ('Ada paid Gita.', 'Ada gave money to Gita.', 'Gita gave money to Ada.')
+    """
+    payers = ("Ada", "Boris", "Chen", "Dora", "Emil", "Fatima")
+    payees = ("Gita", "Hugo", "Ines", "Juri", "Kira", "Luis")
+    return [
+        (f"{x} paid {y}.", f"{x} gave money to {y}.", f"{y} gave money to {x}.")
+        for x, y in product(payers, payees)
+    ]
+
+
+def negation_cases() -> list[tuple[str, str, str]]:
+    """32 cases ``(text, paraphrase, its denial)``: the paraphrase must be nearer.
+
+    >>> negation_cases()[0]
+    ('The lift works.', 'The lift is working.', 'The lift is not working.')
+    """
+    things = (
+        *("lift", "printer", "door", "lamp", "radio", "heater", "gate", "pump"),
+        *("clock", "camera", "bell", "fan", "scale", "lock", "siren", "crane"),
+    )
+    frames = (
+        ("The {} works.", "The {} is working.", "The {} is not working."),
+        ("The {} is safe.", "The {} can be used safely.", "The {} is not safe to use."),
+    )
+    return [
+        (one.format(thing), same.format(thing), denied.format(thing))
+        for thing, (one, same, denied) in product(things, frames)
+    ]

@@ -14,10 +14,13 @@ al. 2021 (arXiv 1911.00068) for wrong labels.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # -- what a share is worth -------------------------------------------------------------
 
@@ -97,6 +100,42 @@ def mcnemar_range(hits_a: int, hits_b: int, n: int) -> tuple[float, float]:
     most = min(fewer, n - max(hits_a, hits_b))  # texts that only the weaker has right
     values = [mcnemar(gap + only, only) for only in range(most + 1)]
     return min(values), max(values)
+
+
+def slice_table(
+    right: Sequence[bool], slices: Mapping[str, Sequence[bool]]
+) -> pd.DataFrame:
+    """Accuracy of each slice with its 95 % interval.
+
+    Args:
+        right: (n,) whether each answer is right.
+        slices: name -> (n,) which rows belong to it.
+
+    Returns:
+        A row per slice: ``n``, ``accuracy``, ``95 %`` (Wilson, as text).
+
+    Raises:
+        ValueError: a slice is empty, or does not say yes or no for every row.
+
+    >>> slice_table([True, False, True], {"first two": [True, True, False]})
+               n accuracy          95 %
+    first two  2     0.50  0.09 to 0.91
+    """
+    import pandas as pd
+
+    right, rows = np.asarray(right, bool), {}
+    for name, inside in slices.items():
+        inside = np.asarray(inside, bool)
+        if inside.shape != right.shape or not inside.any():
+            raise ValueError(
+                f"{name}: {inside.sum()} of {inside.shape} for {right.shape}"
+            )
+        hits, n = int(right[inside].sum()), int(inside.sum())
+        low, high = wilson_interval(hits, n)
+        rows[name] = (n, f"{hits / n:.2f}", f"{low:.2f} to {high:.2f}")
+    return pd.DataFrame.from_dict(
+        rows, orient="index", columns=["n", "accuracy", "95 %"]
+    )
 
 
 # -- wrong labels ----------------------------------------------------------------------
@@ -193,6 +232,63 @@ def near_duplicates(
         for i in np.flatnonzero(highest >= threshold)
     ]
     return sorted(found, key=lambda twin: -twin.cosine)
+
+
+# -- who comes first? ------------------------------------------------------------------
+
+
+def first_ranks(
+    queries: np.ndarray, texts: np.ndarray, relevant: np.ndarray
+) -> np.ndarray:
+    """At which rank the first relevant text stands, for each query.
+
+    Args:
+        queries: (q, dim).
+        texts: (n, dim); the score is the inner product.
+        relevant: (q, n) of bool.
+
+    Returns:
+        (q,) ranks, 1 is best. A text with an equal score does not push one down.
+
+    Raises:
+        ValueError: shapes do not fit, or a query has no relevant text.
+
+    >>> texts = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    >>> first_ranks(np.array([[1.0, 0.0]]), texts, np.array([[False, True, True]]))
+    array([2])
+    """
+    queries, texts = np.asarray(queries, float), np.asarray(texts, float)
+    relevant = np.asarray(relevant, bool)
+    if relevant.shape != (len(queries), len(texts)):
+        raise ValueError(
+            f"{len(queries)} queries and {len(texts)} texts, relevant {relevant.shape}"
+        )
+    if not relevant.any(axis=1).all():
+        row = int((~relevant.any(axis=1)).argmax())
+        raise ValueError(f"query {row} has no relevant text")
+    scores = queries @ texts.T
+    best = np.where(relevant, scores, -np.inf).max(axis=1, keepdims=True)
+    return (scores > best).sum(axis=1) + 1
+
+
+def first_hits(queries: np.ndarray, texts: np.ndarray, wanted: Sequence[int]) -> float:
+    """Share of the queries whose own text comes first.
+
+    Args:
+        queries: (q, dim).
+        texts: (n, dim); the score is the inner product.
+        wanted: (q,) the place of each query's own text.
+
+    Raises:
+        ValueError: there is no query, or not one wanted text per query.
+
+    >>> first_hits(np.eye(2), np.array([[1.0, 0.0], [0.9, 0.1]]), [0, 1])
+    1.0
+    """
+    if not len(queries) or len(queries) != len(wanted):
+        raise ValueError(f"{len(queries)} queries, {len(wanted)} wanted texts")
+    best = np.argmax(np.asarray(queries) @ np.asarray(texts).T, axis=1)
+    return float((best == np.asarray(wanted)).mean())
 
 
 # -- another space ---------------------------------------------------------------------

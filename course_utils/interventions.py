@@ -11,10 +11,28 @@ Paper: Ravfogel et al. 2020 (arXiv 2004.07667) find directions by a linear probe
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 
 import numpy as np
+
+NEGATION = re.compile(
+    r"\b(not|no|never|none|nobody|nothing|cannot|without|neither|nor|hardly|\w+n['’]t)\b",
+    re.IGNORECASE,
+)
+
+
+def has_negation(text: str) -> bool:
+    """Whether a text holds one of the plain words of denial.
+
+    A list of words knows no meaning: *failed to* denies and is not on it, *not only*
+    is found and denies little.
+
+    >>> has_negation("It doesn't start."), has_negation("It failed to start.")
+    (True, False)
+    """
+    return bool(NEGATION.search(text))
 
 
 def spell_out(text: str) -> str:
@@ -109,3 +127,26 @@ def stretch(vectors: np.ndarray, direction: np.ndarray, factor: float) -> np.nda
     if (lengths == 0).any():
         raise ValueError("a vector lies along the direction: nothing of it is left")
     return changed / lengths
+
+
+def stretched_cosines(
+    a: np.ndarray, b: np.ndarray, direction: np.ndarray, factor: float
+) -> np.ndarray:
+    """Cosine of each row of ``a`` with the same row of ``b``, one direction stretched.
+
+    Args:
+        a: (n, dim).
+        b: (n, dim).
+        direction: (dim,).
+        factor: as in ``stretch``.
+
+    Returns:
+        (n,)
+
+    Raises:
+        ValueError: as ``stretch``, or the two are not of one shape.
+    """
+    if np.shape(a) != np.shape(b):
+        raise ValueError(f"a is {np.shape(a)}, b is {np.shape(b)}")
+    one, other = (stretch(vectors, direction, factor) for vectors in (a, b))
+    return (one * other).sum(axis=1)

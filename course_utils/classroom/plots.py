@@ -253,3 +253,71 @@ def heatmap(
             color="white" if dark else "black",
         )
     return fig, ax
+
+
+def reliability(table, title: str) -> tuple[Figure, Axes]:
+    """Accuracy over confidence: a dot per bin, its area the number of answers.
+
+    Args:
+        table: columns ``count``, ``confidence`` and ``accuracy``, a row per bin.
+        title: what was measured.
+    """
+    fig, ax = plt.subplots(figsize=(4.6, 3.6))
+    ax.plot([0, 1], [0, 1], color=BLACK, linestyle=":", label="as promised")
+    sizes = 300 * table["count"] / table["count"].max()
+    ax.scatter(table["confidence"], table["accuracy"], s=sizes, alpha=0.8)
+    ax.set(title=label(title), xlabel="mean confidence", ylabel="accuracy")
+    ax.legend(fontsize=9)
+    return fig, ax
+
+
+def histograms(
+    groups: Mapping[str, Sequence[float]], line: float, title: str, xlabel: str
+) -> tuple[Figure, Axes]:
+    """Two or more overlapping histograms and a vertical line between them.
+
+    A line at infinity stands at the right edge.
+    """
+    _count(groups)
+    fig, ax = plt.subplots(figsize=(6, 2.4))
+    together = [value for values in groups.values() for value in values]
+    low, high = min(together), max(together)
+    edges = [low + (high - low) * step / 30 for step in range(31)]
+    for color, (name, values) in zip(
+        (ORANGE, BLUE, GREEN), groups.items(), strict=False
+    ):
+        ax.hist(values, edges, alpha=0.6, color=color, label=label(name))
+    ax.axvline(min(line, high + (high - low) / 40), color=BLACK)
+    ax.set(title=label(title), xlabel=label(xlabel))
+    ax.legend(fontsize=8, loc="upper left")
+    return fig, ax
+
+
+def strips(
+    values: Sequence[float],
+    rows: Sequence[str],
+    groups: Sequence[str],
+    order: Sequence[str],
+    title: str,
+    xlabel: str,
+) -> tuple[Figure, Axes]:
+    """Every value as a dot in its row; colour and marker tell the groups apart."""
+    import numpy as np
+
+    values, rows, groups = map(np.asarray, (values, rows, groups))
+    fig, ax = plt.subplots(figsize=(6.5, 0.6 + 0.25 * len(order)))
+    places = {name: place for place, name in enumerate(order)}
+    names = list(dict.fromkeys(groups.tolist()))
+    _count(dict.fromkeys(names))
+    style = zip((RED, BLUE, BLACK, GREEN), "xosD", names, strict=False)
+    for color, marker, name in style:
+        inside = groups == name
+        height = [places[row] for row in rows[inside].tolist()]
+        ax.scatter(
+            values[inside], height, s=22, color=color, marker=marker, label=label(name)
+        )
+    ax.set_yticks(range(len(order)), [label(name.replace("_", " ")) for name in order])
+    ax.invert_yaxis()
+    ax.set(title=label(title), xlabel=label(xlabel))
+    ax.legend(fontsize=9, loc="center left")
+    return fig, ax

@@ -9,30 +9,7 @@ import numpy as np
 
 from course_utils.classroom.check import Exercise, Mistake
 
-# -- 8.1: precision and recall ---------------------------------------------------------
-
-# By hand: class 0 was said 5 times, 4 of them right, and is true 6 times.
-_MATRICES = [
-    (np.array([[4, 2], [1, 3]]),),
-    (np.array([[5, 1, 0], [2, 6, 2], [0, 0, 4]]),),
-    (np.array([[10, 0, 3], [1, 7, 1], [4, 2, 9]]),),
-]
-
-
-def _reference_precision_recall(matrix):
-    from sklearn.metrics import precision_recall_fscore_support
-
-    truth, said = np.indices(matrix.shape).reshape(2, -1).repeat(matrix.ravel(), axis=1)
-    precision, recall, _, _ = precision_recall_fscore_support(truth, said)
-    return precision, recall
-
-
-def _over(matrix, precision_axis, recall_axis):
-    hits = matrix.diagonal()
-    return hits / matrix.sum(axis=precision_axis), hits / matrix.sum(axis=recall_axis)
-
-
-# -- 8.2: the interval of a share ------------------------------------------------------
+# -- 8.1: the interval of a share ------------------------------------------------------
 
 _SHARES = [(9, 10), (0, 10), (10, 10), (3, 9), (223, 248), (1, 1)]
 
@@ -59,7 +36,7 @@ def _plus_minus(hits, n):
     return share - half, share + half
 
 
-# -- 8.3: calibration error ------------------------------------------------------------
+# -- 8.2: calibration error ------------------------------------------------------------
 
 # By hand: bin up to .6 promises .55 and keeps .5, bin up to 1 promises .95 and keeps 1.
 _ANSWERS = [
@@ -86,7 +63,7 @@ def _by_bin(confidence, right):
         yield number, inside.mean(), confidence[inside].mean(), right[inside].mean()
 
 
-# -- 8.4: labels to doubt --------------------------------------------------------------
+# -- 8.3: labels to doubt --------------------------------------------------------------
 
 _OUT_OF_FOLD = [
     (
@@ -124,7 +101,7 @@ def _disagreeing(probabilities, labels, k):
     return np.flatnonzero(probabilities.argmax(axis=1) != np.array(labels))[:k].tolist()
 
 
-# -- 8.5: an accuracy without leaks ----------------------------------------------------
+# -- 8.4: an accuracy without leaks ----------------------------------------------------
 
 
 def _unit(*angles):
@@ -139,9 +116,10 @@ _LEAKS = [
     (
         _unit(0, 120, 240),
         _unit(1, 121, 60, 180, 300),
-        [True, True, False, True, 0],
+        [True, True, False, True, False],
         0.9,
     ),
+    (_unit(0, 2), _unit(1, 90), [True, False], 0.99),
 ]
 
 
@@ -168,7 +146,7 @@ def _mean_instead_of_nearest(train, test, right, limit):
     return _honest((test @ train.T).mean(axis=1) < limit, right)
 
 
-# -- 8.6: McNemar ----------------------------------------------------------------------
+# -- 8.5: McNemar ----------------------------------------------------------------------
 
 _DISPUTED = [(5, 0), (3, 3), (0, 0), (1, 6), (12, 4), (57, 52)]
 
@@ -194,7 +172,7 @@ def _chi_square(only_first, only_second):
     return float(chi2.sf((only_first - only_second) ** 2 / disputed, 1))
 
 
-# -- 8.7: another space ----------------------------------------------------------------
+# -- 8.6: another space ----------------------------------------------------------------
 
 
 class _Encoder:
@@ -259,7 +237,7 @@ def _space_by_one(stored, texts, encode):
     return _reference_space(stored, texts, encode) or encode.change == "one text only"
 
 
-# -- 8.8: do numbers count? ------------------------------------------------------------
+# -- 8.7: do numbers count? ------------------------------------------------------------
 
 
 class _Candidate:
@@ -316,29 +294,6 @@ def _counts_to_the_last_digit(encode):
 EXERCISES = (
     Exercise(
         id="8.1",
-        title="Precision and recall from a confusion matrix",
-        cases=_MATRICES,
-        reference=_reference_precision_recall,
-        mistakes=[
-            Mistake(
-                "the two are exchanged: rows are the truth, so recall divides by the "
-                "sum of a row and precision by the sum of a column",
-                lambda m: _over(m, 1, 0),
-            ),
-            Mistake(
-                "divided by all articles: precision asks about those that were *called* "
-                "this class, recall about those that *are*",
-                lambda m: (m.diagonal() / m.sum(), m.diagonal() / m.sum()),
-            ),
-            Mistake(
-                "this is one number for all classes: keep them apart, a mean hides the "
-                "class that fails",
-                lambda m: tuple(values.mean() for values in _over(m, 0, 1)),
-            ),
-        ],
-    ),
-    Exercise(
-        id="8.2",
         title="The interval of a share",
         cases=_SHARES,
         reference=_reference_wilson,
@@ -363,7 +318,7 @@ EXERCISES = (
         ],
     ),
     Exercise(
-        id="8.3",
+        id="8.2",
         title="Expected calibration error",
         cases=_ANSWERS,
         reference=_reference_ece,
@@ -389,7 +344,7 @@ EXERCISES = (
         ],
     ),
     Exercise(
-        id="8.4",
+        id="8.3",
         title="Labels to doubt",
         cases=_OUT_OF_FOLD,
         reference=_reference_suspects,
@@ -411,14 +366,14 @@ EXERCISES = (
         ],
     ),
     Exercise(
-        id="8.5",
+        id="8.4",
         title="An accuracy without leaks",
         cases=_LEAKS,
         reference=_reference_honest,
         mistakes=[
             Mistake(
-                "the leaked articles count as wrong: leave them out of the count, above "
-                "and below the line",
+                "the leaked articles count as wrong: leave them out of the count, "
+                "above and below the line",
                 _leaked_count_as_wrong,
             ),
             Mistake(
@@ -426,8 +381,8 @@ EXERCISES = (
                 _only_the_leaked,
             ),
             Mistake(
-                "one twin is enough for a leak: take the nearest training text, not the "
-                "mean over all",
+                "one twin is enough for a leak: take the nearest training text, not "
+                "the mean over all",
                 _mean_instead_of_nearest,
             ),
             Mistake(
@@ -437,7 +392,7 @@ EXERCISES = (
         ],
     ),
     Exercise(
-        id="8.6",
+        id="8.5",
         title="McNemar's test",
         cases=_DISPUTED,
         reference=_reference_mcnemar,
@@ -459,7 +414,7 @@ EXERCISES = (
         ],
     ),
     Exercise(
-        id="8.7",
+        id="8.6",
         title="Do index and encoder belong together?",
         cases=_SPACES,
         reference=_reference_space,
@@ -486,7 +441,7 @@ EXERCISES = (
         ],
     ),
     Exercise(
-        id="8.8",
+        id="8.7",
         title="Do numbers count?",
         cases=_CANDIDATES,
         reference=lambda encode: encode.tells,
@@ -503,7 +458,8 @@ EXERCISES = (
             ),
             Mistake(
                 "your test refuses an encoder that does see numbers: one different "
-                "number in a sentence leaves the cosine high. Ask only that it is below 1",
+                "number in a sentence leaves the cosine high. Ask only that it is "
+                "below 1",
                 lambda encode: _counts(encode, gap=0.9),
             ),
         ],

@@ -4,12 +4,12 @@ from course_utils.classroom.quiz import Quiz
 
 QUESTIONS = (
     Quiz(
-        "You want to find wrong labels with the model's own loss. Which probabilities?",
+        "You look for wrong labels by loss. Which probabilities are the safe choice?",
         {
-            "Of the model trained on all rows": "It has seen the wrong labels and bent "
-            "towards them, so some of them no longer surprise it.",
-            "Out of fold: of a model that did not learn from that row": "Only then does "
-            "a large loss mean that the other articles speak against the label.",
+            "Of the model trained on all rows": "It worked with our small head. A "
+            "model that can learn its rows by heart is not surprised by them any more.",
+            "Out of fold: of a model that did not learn from that row": "Whatever "
+            "the model, a large loss then means that the other rows speak against it.",
             "Of the test split": "The labels to doubt are in the training split.",
         },
         correct="Out of fold: of a model that did not learn from that row",
@@ -17,10 +17,10 @@ QUESTIONS = (
     Quiz(
         "A report says 89.6 % against 88.6 % on the same 500 articles. What is known?",
         {
-            "The first is better by a point": "On these 500, yes. Five articles decide, "
-            "and another five hundred would decide otherwise.",
-            "Nothing without the paired answers": "Almost. The two totals already bound "
-            "the test, and here every possible pairing stays above 0.05.",
+            "The first is better by a point": "On these 500, yes. Five articles "
+            "decide, and another five hundred would decide otherwise.",
+            "Nothing without the paired answers": "Almost. The two totals already "
+            "bound the test, and here every possible pairing stays above 0.05.",
             "The difference is within chance, however the answers pair": "Even the "
             "pairing that speaks most for the first model leaves p above 0.05.",
         },
@@ -51,8 +51,8 @@ QUESTIONS = (
         correct="Not before a suite of behaviours has been run on both",
     ),
     Quiz(
-        "Since Monday the search returns noise, no error is logged, all vectors have 384 "
-        "numbers. What do you check first?",
+        "Since Monday the search returns noise, no error is logged, all vectors have "
+        "384 numbers. What do you check first?",
         {
             "The dimension": "It is 384 on both sides: this check has passed already.",
             "A few stored texts, encoded again": "If the new vectors are not those in "
