@@ -1,7 +1,8 @@
 """Checkpoints of a training run that survive a kill and refuse damage.
 
-Built in notebook 07, and used through ``finetune.checkpoints``. One file per epoch, written all or nothing; its first line is the sha256 of the rest.
-The rest is safetensors, so that loading can run no code, as it could with pickle.
+Built in notebook 07, and used through ``finetune.checkpoints``. One file per epoch,
+written all or nothing; its first line is the sha256 of the rest. The rest is
+safetensors, so that loading can run no code, as it could with pickle.
 
 Library: ``Trainer.train(resume_from_checkpoint=True)``, ``torch.save``.
 """

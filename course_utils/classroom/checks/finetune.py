@@ -252,7 +252,7 @@ _RUNS = [
 ]
 
 
-def _reference_diagnosis(signs):
+def diagnosis(signs):
     """A table of conditions, each true for one disease only."""
     moved, carried = signs["blocks moved"], signs["gradient carried over"]
     table = {
@@ -267,7 +267,7 @@ def _reference_diagnosis(signs):
 
 def _diagnosis_without(cause, instead):
     def function(signs):
-        found = _reference_diagnosis(signs)
+        found = diagnosis(signs)
         return instead if found == cause else found
 
     return function
@@ -276,7 +276,7 @@ def _diagnosis_without(cause, instead):
 def _diagnosis_exact_padding(signs):
     if signs["shift by padding"] != 0:
         return PADDING
-    return _reference_diagnosis(signs)
+    return diagnosis(signs)
 
 
 # -- 7.8: the collator -----------------------------------------------------------------
@@ -480,7 +480,7 @@ EXERCISES = (
         id="7.7",
         title="Puzzle: five broken runs",
         cases=[(signs,) for signs in _RUNS],
-        reference=_reference_diagnosis,
+        reference=diagnosis,
         mistakes=[
             Mistake(
                 "a run whose blocks did not move at all is not healthy, however well "
