@@ -65,8 +65,8 @@ binder: $(STAMP)  ## after a change of constraints.txt: write binder/requirement
 colab: $(STAMP)  ## a hosted notebook played through: a fresh environment, minutes, needs the index
 	@COURSE_COLAB=1 $(BIN)/python -m pytest -q -rs tests/test_colab.py
 
-bench: $(STAMP)  ## run the benchmarks (minutes)
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: $(STAMP)  ## run the benchmarks: BENCHMARKS.md (half an hour, idle machine)
+	@for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 checksums:  ## after a change of data: write data/SHA256SUMS anew
 	@cd data && find . -type f ! -name SHA256SUMS ! -name README.md | LC_ALL=C sort | \

@@ -1,55 +1,24 @@
-"""MiniLM.encode against SentenceTransformer.encode: speed, memory, difference.
-
-Run alone: ``python bench/encoder.py`` (under three minutes). The speed is the median
-ratio of runs that alternate in one process, so that a busy machine slows both; the
-memory is the peak of a fresh process each. Other benchmarks import ``compare``.
-"""
+"""MiniLM.encode against SentenceTransformer.encode: speed, memory, difference."""
 
 import os
-import random
-import resource
-import statistics
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+import _common
+import numpy as np
+from _common import Row, faster, in_turn, row
 
-import numpy as np  # noqa: E402
+from course_utils import assets, corpora
 
-from course_utils import assets, corpora  # noqa: E402
-
+TITLE = "The encoder of the course against the library's"
+ABOUT = (
+    "`MiniLM.encode` against `SentenceTransformer.encode`, both in float32 with their "
+    "own defaults; memory is the peak of a fresh process that loads one and encodes."
+)
 Encode = Callable[[list[str]], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What ``compare`` found: ratios above 1 mean that the first is faster."""
-
-    ratios: list[float]
-    difference: float
-
-    @property
-    def ratio(self) -> float:
-        """Median of the paired ratios."""
-        return statistics.median(self.ratios)
-
-
-def mixed_texts(number: int = 1_000, seed: int = 7) -> list[str]:
-    """Real texts from one word to several pages, in a random but fixed order."""
-    pages = [page.text for page in corpora.load_runbooks()]
-    lines = [line for page in pages for line in page.splitlines() if line.strip()]
-    news = [article.text for article in corpora.load_news("train")]
-    pairs = [text for pair in corpora.load_pairs() for text in (pair.a, pair.b)]
-    rng = random.Random(seed)
-    texts = [*pages[:20], *pairs]
-    texts += rng.sample(lines, number // 4)
-    texts += rng.sample(news, max(0, number - len(texts)))
-    return rng.sample(texts, number)
 
 
 def ours() -> Encode:
@@ -63,80 +32,77 @@ def library() -> Encode:
     return lambda texts: model.encode(texts, show_progress_bar=False)
 
 
-def seconds(encode: Encode, texts: list[str]) -> float:
-    begun = time.perf_counter()
-    encode(texts)
-    return time.perf_counter() - begun
+def kinds(quick: bool) -> dict[str, list[str]]:
+    titles = [article.title for article in corpora.load_news()]
+    pages = [page.text for page in corpora.load_runbooks()]
+    long = [page for page in pages if len(page.split()) > 200]
+    return {
+        "short": titles[: 20 if quick else 1_000],
+        "mixed": _common.mixed_texts(20 if quick else 1_000),
+        "long": (long or pages)[: 2 if quick else 50],
+    }
 
 
-def compare(
-    first: Encode, second: Encode, texts: list[str], runs: int = 7, budget: float = 90.0
-) -> Result:
-    """Time two encoders in turn on the same texts, changing who begins.
-
-    Stops after ``runs`` pairs, or when ``budget`` seconds are over and there are three.
-    """
-    warm = texts[:100]
-    difference = float(np.abs(first(warm) - second(warm)).max())
-    begun, ratios = time.perf_counter(), []
-    for run in range(runs):
-        if run % 2:
-            other = seconds(second, texts)
-            mine = seconds(first, texts)
-        else:
-            mine = seconds(first, texts)
-            other = seconds(second, texts)
-        ratios.append(other / mine)
-        if len(ratios) >= 3 and time.perf_counter() - begun > budget:
-            break
-    return Result(ratios, difference)
-
-
-def peak_megabytes(name: str) -> float:
-    """Peak memory of a fresh process that loads one encoder and encodes the texts."""
-    command = [sys.executable, str(Path(__file__).resolve()), "--peak", name]
+def peak(name: str, quick: bool) -> float:
+    """Peak memory of a fresh process, in megabytes."""
+    command = [sys.executable, str(Path(__file__).resolve()), f"--peak={name}"]
     done = subprocess.run(
-        command,
+        [*command, "--quick"] if quick else command,
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+        env=os.environ.copy(),
     )
     return float(done.stdout.split()[-1])
 
 
-def _peak_here(name: str) -> float:
-    {"ours": ours, "library": library}[name]()(mixed_texts())
-    status = Path("/proc/self/status")
-    if status.exists():  # on Linux ru_maxrss begins with what the parent process had
-        return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1e3
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
-
-
-def main() -> None:
-    import torch
-
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
-    texts = mixed_texts()
-    result = compare(ours(), library(), texts)
-    print(f"| {len(texts):,} texts of mixed length | |\n|---|---|")
-    print(
-        "| `MiniLM.encode`, times as fast as `SentenceTransformer.encode` "
-        f"(median of {len(result.ratios)} pairs) | {result.ratio:.2f} |"
+def measure(quick: bool = False) -> list[Row]:
+    _common.use_threads()
+    first, second = ours(), library()
+    rows = []
+    for kind, texts in kinds(quick).items():
+        vectors = first(texts), second(texts)
+        difference = float(np.abs(vectors[0] - vectors[1]).max())
+        if not difference <= 1e-5:
+            raise SystemExit(f"the vectors of the {kind} texts differ: {difference}")
+        both = {
+            "ours": lambda texts=texts: first(texts),
+            "library": lambda texts=texts: second(texts),
+        }
+        seconds = in_turn(both, 2 if quick else 5, warm=False)
+        rows.append(
+            row(
+                f"`MiniLM.encode`, {len(texts):,} {kind} texts",
+                "`SentenceTransformer.encode`",
+                faster(seconds, "ours", "library"),
+                at_least=1.0 if kind == "mixed" else None,
+                texts_per_second=len(texts) / min(seconds["ours"]),
+                largest_difference=f"{difference:.0e}",
+            )
+        )
+    runs = [
+        (peak("ours", quick), peak("library", quick)) for _ in range(1 if quick else 2)
+    ]
+    rows.append(
+        row(
+            "peak memory, `MiniLM`, mixed texts",
+            "`SentenceTransformer`",
+            [mine / theirs for mine, theirs in runs],
+            unit="times the memory",
+            at_most=1.0,
+            megabytes=f"{runs[0][0]:.0f} against {runs[0][1]:.0f}",
+        )
     )
-    print(f"| slowest and fastest pair | {min(result.ratios):.2f}, "
-          f"{max(result.ratios):.2f} |")  # fmt: skip
-    print(f"| largest difference of a number | {result.difference:.0e} |")
-    mine, theirs = peak_megabytes("ours"), peak_megabytes("library")
-    print(f"| peak memory, `MiniLM` | {mine:.0f} MB |")
-    print(f"| peak memory, `SentenceTransformer` | {theirs:.0f} MB |")
-    if result.difference > 1e-5:
-        raise SystemExit("the vectors differ")
+    return rows
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    if sys.argv[1:2] == ["--peak"]:
-        print(_peak_here(sys.argv[2]))
+    names = [arg[7:] for arg in sys.argv if arg.startswith("--peak=")]
+    if names:
+        _common.use_threads()
+        encode = {"ours": ours, "library": library}[names[0]]()
+        encode(kinds("--quick" in sys.argv)["mixed"])
+        print(_common.peak_megabytes())
     else:
-        main()
+        _common.run("encoder", TITLE, ABOUT, measure)

@@ -1,39 +1,19 @@
-"""Training a byte-level BPE: ours against recounting, and against the Rust library.
+"""Tokenizers: ours against the Rust library, and five vocabularies side by side."""
 
-Run alone: ``python bench/tokenization.py`` (about five minutes, nearly all of it the
-recounting). Every figure is a ratio of two things measured in one run.
-"""
+import warnings
 
-import argparse
-import inspect
-import pydoc_data.topics
-import statistics
-import time
-import typing
-
+import _common
+from _common import Row, faster, in_turn, row
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from course_utils import corpora, tokenization
+from course_utils import assets, tokenization
 
-MERGES = 1_000
-
-
-def megabyte() -> str:
-    """One million bytes of prose, documentation and code, nothing repeated."""
-    parts = [article.text for article in corpora.load_news()]
-    parts += [page.text for page in corpora.load_runbooks()]
-    parts += pydoc_data.topics.topics.values()
-    parts += map(inspect.getsource, (argparse, statistics, typing))
-    text = "\n".join(parts).encode("ascii", "ignore")[:1_000_000].decode()
-    if len(text) < 1_000_000:
-        raise SystemExit(f"only {len(text):,} bytes of text were found")
-    return text
-
-
-def timed(function):
-    begun = time.perf_counter()
-    result = function()
-    return result, time.perf_counter() - begun
+TITLE = "Tokenizers"
+ABOUT = (
+    "Training a byte-level BPE on one megabyte; cutting its words with WordPiece; and "
+    "how many tokens a second the five vocabularies make of it. Against recounting: "
+    "next section."
+)
 
 
 def rust_bpe(text: str, vocab_size: int) -> Tokenizer:
@@ -48,27 +28,86 @@ def rust_bpe(text: str, vocab_size: int) -> Tokenizer:
     return tokenizer
 
 
-def main() -> None:
-    text, size = megabyte(), 256 + MERGES
-    ours, seconds = timed(lambda: tokenization.train_bpe(text, size))
-    pairs = [
-        (
-            timed(lambda: tokenization.train_bpe(text, size))[1],
-            timed(lambda: rust_bpe(text, size))[1],
+def training(text: str, merges: int, rounds: int) -> Row:
+    size = 256 + merges
+    seconds = in_turn(
+        {
+            "ours": lambda: tokenization.train_bpe(text, size),
+            "rust": lambda: rust_bpe(text, size),
+        },
+        rounds,
+    )
+    return row(
+        f"`train_bpe`, {merges:,} merges",
+        "`tokenizers` (Rust)",
+        faster(seconds, "rust", "ours"),
+        unit="times the time",
+        seconds=min(seconds["ours"]),
+    )
+
+
+def cutting(text: str, rounds: int) -> Row:
+    """Words as the library's normaliser and splitter leave them, one call a word."""
+    fast = assets.tokenizer().backend_tokenizer
+    pieces = fast.get_vocab()
+    split = fast.pre_tokenizer.pre_tokenize_str(fast.normalizer.normalize_str(text))
+    words = [word for word, _ in split]
+
+    def ours() -> list[list[str]]:
+        return [tokenization.wordpiece(word, pieces) for word in words]
+
+    def library() -> list[list[str]]:
+        return [[token.value for token in fast.model.tokenize(word)] for word in words]
+
+    if ours() != library():
+        raise SystemExit("wordpiece and the library cut a word differently")
+    seconds = in_turn({"ours": ours, "library": library}, rounds)
+    return row(
+        "`wordpiece`, word by word",
+        "`tokenizers` (Rust), word by word",
+        faster(seconds, "library", "ours"),
+        unit="times the time",
+        words=f"{len(words):,}",
+        different=0,
+    )
+
+
+def vocabularies(text: str, rounds: int) -> list[Row]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    known = assets.vocabularies()
+    counts = {name: sum(len(known[name].encode(x)) for x in lines) for name in known}
+
+    def all_lines(name: str):
+        return lambda: [known[name].encode(line) for line in lines]
+
+    seconds = in_turn({name: all_lines(name) for name in known}, rounds)
+    rows = []
+    for name in known:
+        share = counts[name] / counts["wordpiece"]
+        ratios = [share * r for r in faster(seconds, name, "wordpiece")]
+        rows.append(
+            row(
+                f"{name}, line by line",
+                "wordpiece",
+                ratios,
+                unit="times the tokens a second",
+                thousand_tokens_per_second=counts[name] / min(seconds[name]) / 1e3,
+                characters_per_token=sum(map(len, lines)) / counts[name],
+            )
         )
-        for _ in range(5)
+    return rows
+
+
+def measure(quick: bool = False) -> list[Row]:
+    rounds = 2 if quick else 5
+    text = _common.megabyte()[: 20_000 if quick else None]
+    return [
+        training(text, 20 if quick else 1_000, rounds),
+        cutting(text, rounds),
+        *vocabularies(text[:300_000], rounds),
     ]
-    recounted, slow_seconds = timed(lambda: tokenization.recount_bpe(text, size))
-    identical = list(ours.merges) == list(recounted.merges)
-    rust_ratio = statistics.median(mine / theirs for mine, theirs in pairs)
-    mine = statistics.median([seconds, *(pair[0] for pair in pairs)])
-    print("| 1,000 merges on 1 MB of text | |\n|---|---|")
-    print(f"| `train_bpe`, times as fast as recounting | {slow_seconds / mine:.0f} |")
-    print(f"| the merge lists are identical | {identical} |")
-    print(f"| `tokenizers` (Rust), times as fast as `train_bpe` | {rust_ratio:.1f} |")
-    if not identical:
-        raise SystemExit("the merges differ")
 
 
 if __name__ == "__main__":
-    main()
+    warnings.simplefilter("ignore")
+    _common.run("tokenization", TITLE, ABOUT, measure)
