@@ -73,7 +73,7 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     if hashlib.sha256(data).hexdigest().encode() != expected:
         raise CheckpointError(
             f"{Path(path).name} is cut short or altered: "
-            f"its {len(data):,} bytes do not have the sha256 that its first line states"
+            "its bytes do not have the sha256 that its first line states"
         )
     try:
         stored = from_bytes(data)
