@@ -24,6 +24,7 @@ STYLE = """\
 /* 88 columns of code fit; wide things scroll by themselves, the page never does. */
 .bd-main .bd-content .bd-article-container { max-width: 62em; }
 .bd-article pre { font-size: 0.82em; }
+.bd-article code .pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 .cell_output, .pst-scrollable-table-container { overflow-x: auto; }
 .bd-article .cell_output table { width: auto; border-collapse: collapse; }
 .bd-article .cell_output :is(th, td) { padding: 0.25em 0.6em; }
@@ -110,6 +111,7 @@ def _configuration(alts: dict[str, str]) -> dict[str, object]:
             "use_repository_button": True,
             "show_navbar_depth": 1,
         },
+        "html_context": {"default_mode": "auto"},
         "html_math_renderer": "mathml",
         "html_static_path": ["_static"],
         "html_css_files": ["course.css"],

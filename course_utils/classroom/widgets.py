@@ -60,7 +60,7 @@ def explore(
 def _control(name: str, spec: object, value: object):
     import ipywidgets
 
-    label = name.replace("_", " ")
+    label = visible(name.replace("_", " "))
     wide = {"layout": {"width": "95%"}, "style": {"description_width": "initial"}}
     if isinstance(spec, tuple):
         low, high = spec
@@ -70,10 +70,11 @@ def _control(name: str, spec: object, value: object):
             value=value, min=low, max=high, description=label, **wide
         )
     if isinstance(spec, str):
-        return ipywidgets.Text(value=str(value), description=label, **wide)
-    return ipywidgets.Dropdown(
-        options=list(spec), value=value, description=label, **wide
-    )
+        # Half a character (a lone surrogate) cannot travel to the browser.
+        whole = str(value).encode("utf-8", "replace").decode("utf-8")
+        return ipywidgets.Text(value=whole, description=label, **wide)
+    options = [(visible(str(option)), option) for option in spec]
+    return ipywidgets.Dropdown(options=options, value=value, description=label, **wide)
 
 
 def live_view(view: Callable[..., object], controls: Mapping, values: Mapping):

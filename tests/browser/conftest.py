@@ -68,6 +68,7 @@ class Lab:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
+        self.folder = folder
         self.token = secrets.token_hex(16)
         self.url = f"http://127.0.0.1:{port}"
         self.log = folder / "lab.log"
@@ -105,15 +106,20 @@ class Lab:
                 time.sleep(0.25)
         raise RuntimeError(f"JupyterLab did not start:\n{self.log.read_text()[-2000:]}")
 
-    def api(self, path: str, method: str = "GET"):
+    def api(self, path: str, method: str = "GET", body: object = None):
         request = urllib.request.Request(
             self.url + path,
             method=method,
+            data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"token {self.token}"},
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
-            body = answer.read()
-        return json.loads(body) if body else None
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def use_theme(self, name: str) -> None:
+        path = "/lab/api/settings/@jupyterlab/apputils-extension:themes"
+        self.api(path, "PUT", {"raw": json.dumps({"theme": f"JupyterLab {name}"})})
 
     def close_kernels(self) -> None:
         for session in self.api("/api/sessions"):
@@ -144,7 +150,9 @@ def page(browser, request, tmp_path):
     """A page that remembers requests to elsewhere and messages of the console."""
     context = browser.new_context(viewport={"width": 1300, "height": 1000})
     page = context.new_page()
-    page.outside, page.problems = [], []
+    page.outside, page.problems, page.dialogs = [], [], []
+    page.requested = []
+    page.on("dialog", lambda dialog: (page.dialogs.append(dialog), dialog.dismiss()))
     page.on("request", lambda asked: _note(page, asked.url))
     page.on("console", lambda said: _listen(page, said))
     page.on("pageerror", lambda error: page.problems.append(str(error)[:200]))
@@ -168,6 +176,7 @@ HARMLESS = re.compile(
 
 
 def _note(page, url: str) -> None:
+    page.requested.append(url)
     if not LOCAL.match(url):
         page.outside.append(url)
 

@@ -7,49 +7,17 @@ import pytest
 from playwright.sync_api import expect
 
 from course_utils.authoring.source import NOTEBOOKS
-
-expect.set_options(timeout=60_000)  # a first import takes its time
-STUDENT = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
-ERRORS = (
-    '[data-mime-type="application/vnd.jupyter.error"], '
-    '[data-mime-type="application/vnd.jupyter.stderr"]'
+from tests.browser.driving import (
+    ERRORS,
+    FAINT,
+    cell_with,
+    open_notebook,
+    run_all,
+    run_cell,
+    write,
 )
-FINISHED = """() => {
-  const prompts = [...document.querySelectorAll(
-    '.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(e => e.textContent.trim());
-  return prompts.length > 5 && prompts.every(text => /^\\[\\d+\\]:$/.test(text));
-}"""
 
-
-def open_notebook(page, lab, name):
-    lab.close_kernels()
-    page.goto(f"{lab.url}/lab/tree/notebooks/{name}?token={lab.token}&reset")
-    kernel = page.locator(".jp-KernelName, .jp-Toolbar-kernelName").first
-    expect(kernel).to_have_text(re.compile("Python 3"), timeout=60_000)
-    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
-
-
-def menu(page, first, second):
-    page.get_by_role("menuitem", name=first, exact=True).click()
-    page.get_by_role("menuitem", name=second, exact=True).click()
-
-
-def run_all(page, seconds=400):
-    menu(page, "Run", "Run All Cells")
-    page.wait_for_function(FINISHED, timeout=seconds * 1000)
-    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
-
-
-def run_cell(page, cell):
-    cell.locator(".jp-InputPrompt").click()
-    page.keyboard.press("Control+Enter")
-    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
-
-
-def cell_with(page, text):
-    return page.locator(".jp-Notebook .jp-CodeCell").filter(
-        has=page.locator(".jp-InputArea", has_text=text)
-    )
+STUDENT = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("name", STUDENT)
@@ -75,12 +43,9 @@ def move_every_widget(page, expected):
     for number in range(expected):
         widget = widgets.nth(number)
         widget.scroll_into_view_if_needed()
-        for slider in widget.locator(".noUi-handle").all():
-            change(widget, nudge, page, slider)
-        for choice in widget.locator("select").all():
-            change(widget, choose_another, choice)
-        for box in widget.locator("input[type=text]").all():
-            change(widget, box.fill, "The ferry was late, 42")
+        for control in widget.locator(CONTROLS).all():
+            assert control.evaluate("e => e.tabIndex") >= 0, "Tab does not reach it"
+            change(widget, ACTS[control.evaluate("e => e.tagName")], page, control)
 
 
 def nudge(page, handle):
@@ -92,10 +57,21 @@ def nudge(page, handle):
         page.keyboard.press("ArrowLeft" if at_the_end else "ArrowRight")
 
 
-def choose_another(choice):
-    options = choice.locator("option").all_inner_texts()
-    now = choice.evaluate("e => e.selectedIndex")
-    choice.select_option(options[(now + 1) % len(options)])
+def choose_another(page, choice):
+    last = choice.evaluate("e => e.selectedIndex == e.options.length - 1")
+    choice.focus()
+    page.keyboard.press("ArrowUp" if last else "ArrowDown")
+
+
+def type_over(page, box):
+    box.focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("The ferry was late, 42")
+    page.keyboard.press("Enter")
+
+
+CONTROLS = ".noUi-handle, select, input[type=text]"
+ACTS = {"DIV": nudge, "SELECT": choose_another, "INPUT": type_over}
 
 
 def change(widget, act, *arguments):
@@ -106,6 +82,29 @@ def change(widget, act, *arguments):
     act(*arguments)
     expect(area).not_to_have_js_property("innerHTML", before, timeout=30_000)
     assert "Error" not in area.inner_text()
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_stored_outputs_can_be_read_in_both_themes(page, lab, theme):
+    """As in a fresh clone, which is not trusted: inline colours survive, and contrast."""
+    lab.use_theme(theme)
+    try:
+        open_notebook(page, lab, "01_tokenization.ipynb")
+        body = page.locator(f'body[data-jp-theme-name="JupyterLab {theme}"]')
+        expect(body).to_have_count(1)
+        outputs = page.locator(".jp-OutputArea-output")
+        assert outputs.locator('span[style*="background-color:"]').count() > 100
+        for answer in outputs.locator("details").all():
+            answer.evaluate("e => { e.open = true }")
+        page.evaluate("FAINT_SCOPE = '.jp-OutputArea-output, .jp-MarkdownOutput'")
+        assert page.evaluate(FAINT) == []
+        assert page.evaluate(TOO_WIDE) == []
+    finally:
+        lab.use_theme("Light")
+
+
+TOO_WIDE = """() => [...document.querySelectorAll('.jp-OutputArea-output')].filter(
+  e => e.scrollWidth > e.clientWidth + 2).map(e => e.innerText.slice(0, 60))"""
 
 
 def test_a_quiz_gives_a_reason_for_every_answer(page, lab):
@@ -159,22 +158,13 @@ def test_an_exercise_is_solved_by_typing_and_the_work_is_saved(page, lab):
     )
 
 
-def write(page, first, text):
-    """Replace the text of a cell by typing, then run it; the editor indents."""
-    cell = cell_with(page, first).first
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Control+a")
-    page.keyboard.type(text)
-    page.keyboard.press("Control+Enter")
-    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
-
-
-def test_a_prediction_is_kept_by_a_click_and_compared(page, lab):
+def test_a_prediction_is_kept_by_a_key_and_compared(page, lab):
     open_notebook(page, lab, "01_tokenization.ipynb")
     for text in ("find_spec", "start(", "sentences = ", 'predict("emoji"'):
         run_cell(page, cell_with(page, text).first)
     asked = cell_with(page, 'predict("emoji"').first
-    asked.get_by_role("button", name="0.85").click()
+    asked.get_by_role("button", name="0.85").focus()
+    page.keyboard.press("Enter")
     expect(asked.locator(".jp-OutputArea")).to_contain_text("kept: 0.85")
     revealing = cell_with(page, 'reveal("emoji"').first
     run_cell(page, revealing)

@@ -205,6 +205,31 @@ def test_hostile_alt_text_is_inert(text):
 def test_a_hostile_choice_is_a_label_without_markup(text):
     control = live_view(lambda c: c, {"c": [text, "b"]}, {"c": text}).children[0]
     assert control.description_allow_html is False
+    assert_printable(control._options_labels[0])
+    assert control.value == text
+
+
+def test_a_choice_hands_over_its_value_and_shows_its_label():
+    view = live_view(lambda n: f"{n + 1}", {"n": [1, 2]}, {"n": 1})
+    control, area = view.children
+    control.value = 2
+    assert control._options_labels == ("1", "2") and ">3<" in area.value
+
+
+@hostile
+def test_hostile_text_in_a_box_can_travel_to_the_browser(text):
+    """Half a character cannot: a question mark stands in its place."""
+    control = live_view(lambda c: c, {"c": text}, {"c": text}).children[0]
+    control.value.encode("utf-8")
+    assert control.value == "".join(
+        "?" if "\ud800" <= c <= "\udfff" else c for c in text
+    )
+
+
+@hostile
+def test_a_hostile_name_of_a_control_is_printable(text):
+    view = live_view(lambda **_: "", {text: (0, 9)}, {text: 1})
+    assert_printable(view.children[0].description)
 
 
 # -- buttons ---------------------------------------------------------------------------
