@@ -38,7 +38,7 @@ def explore(
         view: pure function of the controls' values; returns something to show.
         twin: the settings that make the point without moving anything.
         **controls: ``name=(low, high)`` for a whole-number slider, ``name=[…]`` for a
-            list to choose from, ``name="text"`` for a text box.
+            slider over a list, ``name="text"`` for a text box.
 
     Raises:
         ValueError: the twin is empty or names a control that does not exist.
@@ -73,8 +73,11 @@ def _control(name: str, spec: object, value: object):
         # Half a character (a lone surrogate) cannot travel to the browser.
         whole = str(value).encode("utf-8", "replace").decode("utf-8")
         return ipywidgets.Text(value=whole, description=label, **wide)
+    # A slider again: JupyterLab takes the arrow keys away from a drop-down list.
     options = [(visible(str(option)), option) for option in spec]
-    return ipywidgets.Dropdown(options=options, value=value, description=label, **wide)
+    return ipywidgets.SelectionSlider(
+        options=options, value=value, description=label, **wide
+    )
 
 
 def live_view(view: Callable[..., object], controls: Mapping, values: Mapping):

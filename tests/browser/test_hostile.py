@@ -133,8 +133,9 @@ def test_nothing_runs_neither_fresh_nor_stored_nor_when_it_is_touched(page, lab)
         answer.evaluate("e => { e.open = true }")
     for button in page.locator(".widget-button").all():
         button.click()
-    for choice in page.locator("select.widget-dropdown, .widget-dropdown select").all():
-        choice.select_option("other")
+    for slider in page.locator(".noUi-handle").all():
+        slider.focus()
+        page.keyboard.press("ArrowRight")
     for box in page.locator(".widget-text input").all()[:5]:
         box.fill(TEXTS[0])
     expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle")

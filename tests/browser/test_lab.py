@@ -40,6 +40,8 @@ def move_every_widget(page, expected):
     """Each control of each widget, by keyboard alone, changes what is shown."""
     widgets = page.locator(".widget-vbox:has(.widget-html)")
     assert widgets.count() == expected
+    # JupyterLab keeps the arrow keys of lists and round buttons for itself.
+    assert widgets.locator("select, input[type=radio]").count() == 0
     for number in range(expected):
         widget = widgets.nth(number)
         widget.scroll_into_view_if_needed()
@@ -57,12 +59,6 @@ def nudge(page, handle):
         page.keyboard.press("ArrowLeft" if at_the_end else "ArrowRight")
 
 
-def choose_another(page, choice):
-    last = choice.evaluate("e => e.selectedIndex == e.options.length - 1")
-    choice.focus()
-    page.keyboard.press("ArrowUp" if last else "ArrowDown")
-
-
 def type_over(page, box):
     box.focus()
     page.keyboard.press("Control+a")
@@ -70,8 +66,8 @@ def type_over(page, box):
     page.keyboard.press("Enter")
 
 
-CONTROLS = ".noUi-handle, select, input[type=text]"
-ACTS = {"DIV": nudge, "SELECT": choose_another, "INPUT": type_over}
+CONTROLS = ".noUi-handle, input[type=text]"
+ACTS = {"DIV": nudge, "INPUT": type_over}
 
 
 def change(widget, act, *arguments):
@@ -86,7 +82,7 @@ def change(widget, act, *arguments):
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_stored_outputs_can_be_read_in_both_themes(page, lab, theme):
-    """As in a fresh clone, which is not trusted: inline colours survive, and contrast."""
+    """As in a fresh clone, which is not trusted: inline colours survive."""
     lab.use_theme(theme)
     try:
         open_notebook(page, lab, "01_tokenization.ipynb")

@@ -84,7 +84,7 @@ def test_a_twin_that_does_not_fit_the_controls_is_refused(shown, setting):
     "spec, value, kind",
     [
         ((0, 9), 4, ipywidgets.IntSlider),
-        (["mean", "cls"], "cls", ipywidgets.Dropdown),
+        (["mean", "cls"], "cls", ipywidgets.SelectionSlider),
         ("a text", "a text", ipywidgets.Text),
     ],
 )
