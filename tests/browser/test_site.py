@@ -15,6 +15,8 @@ from course_utils.authoring.site import build_site
 from course_utils.authoring.source import NOTEBOOKS
 from tests.browser.driving import FAINT
 
+# Said by Sphinx about its extensions.
+pytestmark = pytest.mark.filterwarnings("ignore:.*Check CHANGES for Sphinx")
 STUDENT = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 
 
