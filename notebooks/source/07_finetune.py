@@ -487,8 +487,7 @@ plots.show(
 # %% [markdown]
 # *Read the output.* Too small looks like patience, too large like bad luck, and both end
 # near the dotted line, the loss of pure guessing. Among rates that are equally good we
-# take the lowest: it changes least of what was pretrained. Sweep in coarse steps first; it
-# is the cheapest experiment you can make.
+# take the lowest: it changes least of what was pretrained. Sweep in coarse steps first.
 #
 # ## The ladder
 #
