@@ -1045,7 +1045,7 @@ scorecard()
 # | `MiniLM.encode(texts)` | (texts, 384) | `SentenceTransformer.encode` |
 # | `MiniLM.trace(text)` | every stage by name | |
 #
-# **Next:** 06 · Contrastive training: who arranged the vectors so
+# **Next:** [06 · Contrastive training](06_contrastive.ipynb): who arranged the vectors so
 # that an angle means something? You will train such a geometry in seconds, and break it.
 #
 # **Read on**

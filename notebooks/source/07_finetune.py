@@ -735,10 +735,11 @@ trial(
 #
 # ## Overfitting, for real
 #
-# First the usual recipe: right labels, a low rate that decays, a few epochs. Does the dev loss
-# rise? Then one that provokes it: a rate that stays, ten epochs, and among 160 right
-# labels 40 wrong ones, which *cannot* be learnt but only be known by heart. Before you
-# run: how many of the 40 lies does the model repeat in the end?
+# First the usual recipe: right labels, a rate that decays, a few epochs; once with a low
+# rate, once with ten times as much. Does the dev loss rise? Then a recipe that provokes it: a
+# rate that stays, ten epochs, and among 160 right labels 40 wrong ones, which *cannot* be
+# learnt but only be known by heart. Before you run: how many of the 40 lies does the model
+# repeat in the end?
 
 # %%
 noise = {row.id for row in corpora.load_label_noise()}
@@ -748,15 +749,17 @@ quiet = [i for i, article in enumerate(parts["dev"]) if article.id not in noise]
 dev = ready[2]["dev"].take(quiet)  # no text of the training set, right or wrong
 
 right_ones = finetune.examples(fresh(2), honest, title)
-usual = finetune.train_classifier(
-    fresh(2), right_ones, dev, epochs=6, learning_rate=1e-4, report=progress)
-rose = [n + 1 for n in range(1, 6) if usual.dev_loss[n] > usual.dev_loss[n - 1]]
-print(f"epochs in which the dev loss rose: {rose}; best epoch {usual.best_epoch} of 6")
+for rate in (1e-4, 1e-3):
+    usual = finetune.train_classifier(
+        fresh(2), right_ones, dev, epochs=6, learning_rate=rate, report=progress)
+    losses = usual.dev_loss
+    print(f"rate {rate:g}: the dev loss rises "
+          f"{'again' if losses[-1] > min(losses) else 'never'}")
 predict("lies", "how many lies are repeated?", ["about 10", "about 20", "nearly all"])
 
 # %% [markdown]
-# *Read the output.* Whoever has only seen this recipe has not seen overfitting. Now the
-# other one.
+# *Read the output.* Decay alone protects nobody; a low rate and few epochs do. Whoever has
+# only seen that has not seen overfitting. Now the recipe that provokes it.
 
 # %%
 lies = finetune.examples(fresh(2), [given[name] for name in sorted(noise)], title)
