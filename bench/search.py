@@ -37,7 +37,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors
 
 
-def real_vectors(seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
+def real_vectors(number: int = 2_000, seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
     """Vectors to mix from, and queries that are not among them."""
     texts = [article.title for article in corpora.load_news("train")]
     texts += [
@@ -47,7 +47,7 @@ def real_vectors(seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
         if 20 < len(line) < 300
     ]
     random.Random(seed).shuffle(texts)
-    real = MiniLM.load().encode(texts[:2_000])
+    real = MiniLM.load().encode(texts[:number])
     return real[QUERIES:], np.ascontiguousarray(real[:QUERIES])
 
 
@@ -244,7 +244,7 @@ def exponent(numbers: list[int], seconds: list[float]) -> float:
 def measure(quick: bool = False) -> list[Row]:
     sizes, rounds = ([500, 2_000], 2) if quick else ([10_000, 100_000, 1_000_000], 5)
     compared = 2_000 if quick else COMPARED
-    base, queries = real_vectors()
+    base, queries = real_vectors(200 if quick else 2_000)
     rows, costs = [], {}
     for number in sizes:
         vectors = mixed(base, number)

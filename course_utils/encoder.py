@@ -216,11 +216,31 @@ class MiniLM(nn.Module):
             ValueError: the shapes differ, a row is all padding, a token may look at
                 nothing, or a layer to be changed does not exist; else as ``embed``.
         """
+        hidden, weights = zip(
+            *self.blocks(ids, mask, change, with_weights), strict=True
+        )
+        return list(hidden), list(weights[1:])
+
+    def blocks(
+        self,
+        ids: Tensor,
+        mask: Tensor,
+        change: Change = Change(),
+        with_weights: bool = False,
+    ) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Run one block after the other; who keeps only the last needs less memory.
+
+        Args and errors: as ``hidden_states``.
+
+        Yields:
+            What enters the first block with None, then what leaves each block with its
+            weights.
+        """
         if ids.shape != mask.shape:
             raise ValueError(
                 f"ids has shape {tuple(ids.shape)} but mask has {tuple(mask.shape)}"
             )
-        hidden, weights = [self.embed(ids, change)], []
+        hidden = self.embed(ids, change)
         real = mask.bool()
         if not real.any(dim=1).all():
             row = int((~real.any(dim=1)).nonzero()[0])
@@ -235,13 +255,10 @@ class MiniLM(nn.Module):
             raise ValueError(
                 f"layer {min(strange)} is none of 0 to {len(self.layers) - 1}"
             )
+        yield hidden, None
         for number, layer in enumerate(self.layers):
-            output, looked = layer(
-                hidden[-1], keys, ablate.get(number, ()), with_weights
-            )
-            hidden.append(output)
-            weights.append(looked)
-        return hidden, weights
+            hidden, looked = layer(hidden, keys, ablate.get(number, ()), with_weights)
+            yield hidden, looked
 
     # -- the whole way -----------------------------------------------------------------
 
@@ -281,8 +298,9 @@ class MiniLM(nn.Module):
         with torch.inference_mode():
             for chosen in batches([len(ids) for ids in found], batch_size):
                 ids, mask = pad([found[i] for i in chosen])
-                hidden, _ = self.hidden_states(ids, mask, change)
-                pooled.append(change.pool(hidden[-1].float(), mask))
+                for hidden, _ in self.blocks(ids, mask, change):
+                    last = hidden
+                pooled.append(change.pool(last.float(), mask))
                 order += chosen
             vectors = torch.cat(pooled)[torch.tensor(order).argsort()]
             if normalize:
@@ -321,7 +339,7 @@ class MiniLM(nn.Module):
 
 
 def batches(
-    lengths: Sequence[int], batch_size: int, budget: int = 1024
+    lengths: Sequence[int], batch_size: int, budget: int = 512
 ) -> Iterator[list[int]]:
     """Share texts out to batches of similar length, longest first.
 
