@@ -191,7 +191,8 @@ trial(
     claim("C010", f"{pod @ denied:.2f}", bool(pod @ denied < 0.1)),
     claim("C225", f"{pairs:,} pairs, {ms:.1f} ms each", bool(1 < ms < 20)),
     claim("C226", f"{speed_up:,.0f}", abs(speed_up / 46_000 - 1) < 0.03),
-    claim("C227", f"{pairs:,} passes over pairs, 10,000 over sentences", "partly"))
+    claim("C227", f"{pairs:,} passes over pairs, 10,000 over sentences",
+          pairs > 10_000 and "partly"))
 
 # %% [markdown]
 # *Read the output.* Nobody can have run those listings as printed. The order of far and
