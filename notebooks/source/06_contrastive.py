@@ -740,15 +740,13 @@ def examine(network):
     plain = network.encode([pair.positive for pair in held])  # (held, 384)
     remarks = network.encode([pair.anchor for pair in held]) @ plain.T
     terms = network.encode(list(own)) @ plain.T  # (terms, held)
-    exam = {"remarks": contrastive.first_right(remarks, pages, pages),
+    cosines = {name: (network.encode([p.a for p in rows])
+                      * network.encode([p.b for p in rows])).sum(axis=1)
+               for name, rows in graded.items()}
+    return {**cosines, "remarks": contrastive.first_right(remarks, pages, pages),
             "terms": contrastive.first_right(terms, list(own.values()), pages)}
-    for name, rows in graded.items():
-        left, right = (network.encode([getattr(p, s) for p in rows]) for s in "ab")
-        exam[name] = (left * right).sum(axis=1)
-    return exam
 
 
-print(len(pairs), "pairs; held out:", pd.Series(kinds).value_counts().to_dict())
 predict("adapt", "what gains more?", ["known terms", "unseen runbooks", "both alike"])
 
 # %% [markdown]
@@ -766,6 +764,7 @@ def progress(seed, step, loss):
         print(f"\rseed {seed}, step {step}, loss {loss:.2f}  ", end="")
 
 
+print(len(pairs), "pairs; held out:", pd.Series(kinds).value_counts().to_dict())
 torch.set_num_threads(2)  # a real model again
 adapted = [contrastive.adapt(model, pairs, seed=seed, after=partial(progress, seed))[0]
            for seed in (0, 1, 2)]
@@ -801,8 +800,7 @@ def change(measure, rows, exams, drawn):
 # %%
 tests = {}
 for name, rows in graded.items():
-    each = np.arange(len(rows))
-    tests[name] = partial(rank_correlation, name=name), each, each
+    tests[name] = partial(rank_correlation, name=name), *[np.arange(len(rows))] * 2
 for kind in ("unseen runbook", "known term"):
     rows = np.flatnonzero(kinds == kind.replace(" ", "_"))
     tests[f"{kind}s"] = share_found, rows, pages[rows]
