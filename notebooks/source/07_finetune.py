@@ -493,7 +493,8 @@ plots.show(
 #
 # Five rungs, each with more to learn: always the most frequent class · words counted
 # (TF-IDF) · frozen MiniLM · its two top blocks · all six. Each is run on 32 and on 256
-# headlines, three times with another draw, and measured on the same 248 test headlines.
+# headlines (all six blocks on 256 only, to spare you a wait), three times with another
+# draw, and measured on the same 248 test headlines.
 # Words and frozen MiniLM choose their `C` anew each time, by cross-validation; the others
 # take the rates of the sweep.
 
@@ -555,7 +556,6 @@ def cosines(model):
     return (a * model.encode([pair.b for pair in pairs])).sum(axis=1)
 
 
-right["all blocks", 32] = np.array([tune(6, 8, seed)[1] for seed in seeds])
 after, runs = [], []
 for seed in seeds:
     champion, hits = tune(6, 64, seed)
@@ -569,10 +569,10 @@ means = [right["frozen", n].mean() for n in sizes]
 fig, ax = plots.lines(sizes, {"frozen": means}, "The ladder", "headlines", "accuracy")
 rungs = {"words": plots.BLACK, "2 blocks": plots.GREEN, "all blocks": plots.RED}
 for shift, (rung, colour) in zip((0.94, 1.0, 1.07), rungs.items()):
-    for n in (32, 256):
+    for n in [n for n in (32, 256) if (rung, n) in right]:
         mean, low, high = finetune.bootstrap(right[rung, n])
         ax.errorbar(n * shift, mean, [[mean - low], [high - mean]], fmt="D",
-                    color=colour, label=rung if n == 32 else None)
+                    color=colour, label=rung if n == 256 else None)
 ax.set_xscale("log", base=2)
 ax.legend(fontsize=9, ncols=2)
 best_rung = max(("frozen", *rungs), key=lambda rung: right[rung, 256].mean())
@@ -584,7 +584,7 @@ plots.show(
     f"{best_rung in ('2 blocks', 'all blocks')}")
 table = pd.Series({key: hits.mean() for key, hits in right.items()}).unstack()
 ladder = ["majority", "words", "frozen", "2 blocks", "all blocks"]
-table.loc[ladder, [32, 256]].rename_axis("headlines", axis=1).round(2)
+table.loc[ladder, [32, 256]].rename_axis("headlines", axis=1).round(2).fillna("–")
 
 
 # %%
@@ -601,7 +601,7 @@ gaps = pd.DataFrame({
     f"{rung} − {other}, {n} headlines": compare((rung, n), (other, n))
     for n in (32, 256)
     for rung, other in (("frozen", "words"), ("2 blocks", "frozen"),
-                        ("all blocks", "frozen"))}).T
+                        ("all blocks", "frozen")) if (rung, n) in right}).T
 ends = right["all blocks", 256].mean(axis=1)
 print(f"all blocks on 256, from the worst draw to the best: {np.ptp(ends):.2f}")
 gaps
@@ -752,9 +752,8 @@ right_ones = finetune.examples(fresh(2), honest, title)
 for rate in (1e-4, 1e-3):
     usual = finetune.train_classifier(
         fresh(2), right_ones, dev, epochs=6, learning_rate=rate, report=progress)
-    losses = usual.dev_loss
-    print(f"rate {rate:g}: the dev loss rises "
-          f"{'again' if losses[-1] > min(losses) else 'never'}")
+    rose = usual.dev_loss[-1] > min(usual.dev_loss)
+    print(f"rate {rate:g}: does the dev loss rise before the end? {rose}")
 predict("lies", "how many lies are repeated?", ["about 10", "about 20", "nearly all"])
 
 # %% [markdown]

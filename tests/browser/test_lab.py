@@ -77,7 +77,8 @@ def change(widget, act, *arguments):
     assert before.strip(), "the widget shows nothing"
     act(*arguments)
     expect(area).not_to_have_js_property("innerHTML", before, timeout=30_000)
-    assert "Error" not in area.inner_text()
+    failed = re.match(r"\w*(Error|Exception|Warning): ", area.inner_text().strip())
+    assert not failed, area.inner_text()
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
