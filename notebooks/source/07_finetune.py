@@ -487,14 +487,14 @@ plots.show(
 # %% [markdown]
 # *Read the output.* Too small looks like patience, too large like bad luck, and both end
 # near the dotted line, the loss of pure guessing. Among rates that are equally good we
-# take the lowest: it changes least of what was pretrained. Sweep in coarse steps first.
+# take the lowest: it changes least of what was pretrained.
 #
 # ## The ladder
 #
 # Five rungs, each with more to learn: always the most frequent class · words counted
 # (TF-IDF) · frozen MiniLM · its two top blocks · all six. Each is run on 32 and on 256
-# headlines (all six blocks on 256 only, to spare you a wait), three times with another
-# draw, and measured on the same 248 test headlines.
+# headlines (all blocks on 256 only: a long wait), three times with another draw, and
+# measured on the same 248 test headlines.
 # Words and frozen MiniLM choose their `C` anew each time, by cross-validation; the others
 # take the rates of the sweep.
 
