@@ -55,7 +55,7 @@ def timed(texts: list[str], rounds: int) -> dict:
         name: float((vectors[name] * vectors["float32"]).sum(axis=1).mean())
         for name in BITS
     }
-    chosen = precision.fastest(texts[:40], rounds=min(rounds, 3)).name
+    chosen = precision.fastest(texts[:100], rounds=rounds).name
     return {"seconds": seconds, "close": close, "chosen": chosen}
 
 
