@@ -200,7 +200,7 @@ def test_a_script_runs_alone(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-500:]
-    assert "`train_bpe`, 20 merges on 20,000 bytes" in done.stdout
+    assert "`train_bpe`, all 20 merges on 20,000 bytes" in done.stdout
     assert (FOLDER / "results.json").read_bytes() == before
 
 
