@@ -21,6 +21,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from course_utils import lookup
 from course_utils.attention import EncoderLayer
 from course_utils.pooling import normalize
 
@@ -240,7 +241,7 @@ class TinyEncoder(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """(batch, words) -> (batch, dim), unit length; sentences have no padding."""
-        hidden = self.words[ids] + self.positions[: ids.shape[1]]
+        hidden = lookup.rows(self.words, ids) + self.positions[: ids.shape[1]]
         hidden, _ = self.block(hidden)
         return normalize(hidden.mean(dim=1))
 

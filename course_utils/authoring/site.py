@@ -1,8 +1,8 @@
 """Static pages from the stored outputs: nothing is executed, nothing comes from a CDN.
 
-Sphinx with myst-nb turns the README, the datasheet and every built notebook into
-``build/site``, with navigation, search and a dark theme. Formulas become MathML, which
-browsers draw by themselves. A broken link is an error.
+Sphinx with myst-nb turns the README, the datasheet, the benchmarks and every built
+notebook into ``build/site``, with navigation, search and a dark theme. Formulas become
+MathML, which browsers draw by themselves. A broken link is an error.
 """
 
 from __future__ import annotations
@@ -66,11 +66,12 @@ def stage(folder: Path) -> dict[str, str]:
     shutil.copytree(NOTEBOOKS / "images", folder / "notebooks" / "images")
     (folder / "data").mkdir()
     shutil.copyfile(ROOT / "data" / "README.md", folder / "data" / "README.md")
+    shutil.copyfile(ROOT / "BENCHMARKS.md", folder / "BENCHMARKS.md")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     trees = [
         _tree("Notebooks", [_name(path) for path in pages]),
         _tree("Solved edition", [_name(path) for path in solved]),
-        _tree("Appendix", ["data/README"]),
+        _tree("Appendix", ["data/README", "BENCHMARKS"]),
     ]
     (folder / "index.md").write_text("\n\n".join([text, *trees]), encoding="utf-8")
     (folder / "_static").mkdir()
