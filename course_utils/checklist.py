@@ -86,8 +86,17 @@ def passes(capability: Capability, encode: Encode) -> np.ndarray:
     return near - (first * third[0]).sum(axis=1) > capability.limit
 
 
-def run(suite: Sequence[Capability], encode: Encode) -> dict[str, np.ndarray]:
+def run(
+    suite: Sequence[Capability],
+    encode: Encode,
+    report: Callable[[int, int], object] | None = None,
+) -> dict[str, np.ndarray]:
     """Run every capability of a suite: name -> (cases,) of bool.
+
+    Args:
+        suite: the capabilities, each with a name of its own.
+        encode: the encoder under test.
+        report: called after each with how many are done and how many there are.
 
     Raises:
         ValueError: two capabilities have one name; else as ``passes``.
@@ -95,7 +104,12 @@ def run(suite: Sequence[Capability], encode: Encode) -> dict[str, np.ndarray]:
     names = [capability.name for capability in suite]
     if len(set(names)) < len(names):
         raise ValueError(f"two capabilities have the same name: {names}")
-    return {capability.name: passes(capability, encode) for capability in suite}
+    passed = {}
+    for done, capability in enumerate(suite, start=1):
+        passed[capability.name] = passes(capability, encode)
+        if report:
+            report(done, len(suite))
+    return passed
 
 
 def report(runs: Mapping[str, Mapping[str, np.ndarray]]) -> pd.DataFrame:

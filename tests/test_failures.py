@@ -450,6 +450,13 @@ def test_two_capabilities_of_one_name_are_refused():
         checklist.run(twice, letters)
 
 
+def test_who_waits_hears_of_every_capability():
+    suite = [Capability(name, "direction", [("a", "b", "c")]) for name in "de"]
+    heard = []
+    checklist.run(suite, letters, lambda *counts: heard.append(counts))
+    assert heard == [(1, 2), (2, 2)]
+
+
 def results(**runs):
     return {name: np.array(cases, dtype=bool) for name, cases in runs.items()}
 

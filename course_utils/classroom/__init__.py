@@ -8,7 +8,7 @@ from course_utils.classroom.check import check
 from course_utils.classroom.claims import claim, trial
 from course_utils.classroom.predict import predict, reveal, scorecard
 from course_utils.classroom.quiz import Quiz, quiz
-from course_utils.classroom.session import start
+from course_utils.classroom.session import progress, start
 from course_utils.classroom.show import Stack, show_tokens
 from course_utils.classroom.widgets import explore
 
@@ -20,6 +20,7 @@ __all__ = [
     "explore",
     "plots",
     "predict",
+    "progress",
     "quiz",
     "reveal",
     "scorecard",

@@ -25,6 +25,20 @@ def live() -> bool:
     return os.environ.get("COURSE_STATIC") != "1"
 
 
+def progress(done: int, total: int, what: str = "step") -> None:
+    """Show whoever waits how far it is: a line that goes away, never in what is stored.
+
+    Args:
+        done: how many are done; the line is wiped out when all are.
+        total: how many there are.
+        what: what is counted.
+    """
+    if live():
+        line = f"{what} {done} of {total}"
+        end = "" if done < total else f"\r{' ' * len(line)}\r"
+        print(f"\r{line}", end=end, flush=True)
+
+
 def start(stem: str) -> None:
     """Begin a lesson: one seed, fixed threads, one plot style, quiet libraries.
 

@@ -77,7 +77,7 @@ del untrained, weights  # a second MiniLM: 90 MB
 
 scale = {"above 0.9": 0.9, "about 0.5": 0.3, "about 0": -1}
 reveal("random", next(k for k, low in scale.items() if level["random weights"] > low))
-pd.DataFrame(nearest, index=names).rename_axis("nearest to")
+pd.DataFrame(nearest, index=names).rename_axis("nearest to", axis=1)
 
 # %% [markdown]
 # *Read the output.* Without training all sentences point into almost the same direction.
@@ -233,7 +233,7 @@ trial(
 # %%
 train, test = contrastive.toy_language()
 for anchor, positive, _ in test.texts[:3]:
-    print(f"{anchor:<45} ↔ {positive}")
+    print(f"{anchor}\n  ↔ {positive}")
 shared = sum(bool({*a.split()} & {*b.split()}) for a, b, _ in train.texts + test.texts)
 print(f"{len(train):,} pairs to learn from, {len(test)} to be tested on, "
       f"{shared} of them share a word")
@@ -417,7 +417,7 @@ for temperature in (0.02, 0.05, 0.2, 1.0):
         "recall@1": contrastive.recall_at_1(anchors, positives),
         "cosine of a pair": (anchors * positives).sum(dim=1).mean().item(),
         "unrelated": contrastive.unrelated_cosine(anchors, positives)}
-warmth = pd.DataFrame(warmth).T.rename_axis("temperature")
+warmth = pd.DataFrame(warmth).T.rename_axis("temperature", axis=1)
 print("highest between unrelated sentences:", warmth["unrelated"].idxmax())
 rising = warmth["cosine of a pair"].is_monotonic_increasing
 print("a pair is closer the warmer:", rising)
@@ -653,9 +653,9 @@ ax.set_ylim(0, 2)
 plateau = np.mean(curves["hard negatives"][40:60])
 ends = {name: np.mean(curve[-10:]) for name, curve in curves.items()}
 plots.show(
-    fig, fact=f"with hard negatives {plateau:.1f} at steps 40 to 60 and "
-    f"{ends['hard negatives']:.1f} at the end; ln 2 = {math.log(2):.1f}; without "
-    f"positions {ends['hard, no positions']:.1f} at the end",
+    fig, fact=f"ln 2 = {math.log(2):.1f}; hard negatives at steps 40 to 60 "
+    f"{plateau:.1f}, at the end {ends['hard negatives']:.1f}, "
+    f"without positions {ends['hard, no positions']:.1f}",
     alt="Three loss curves: batch only falls to zero at once; with hard negatives it "
     "rests on the line ln 2, then falls; without positions it stays on ln 2.")
 
@@ -830,8 +830,8 @@ ax.set(yticks=range(4), yticklabels=labels, ylim=(-0.6, 3.6),
        title="Recall@1, and for graded pairs the rank correlation",
        xlabel="change: three seeds (ticks), 95 % interval of their mean (line)")
 plots.show(
-    fig, fact=f"gain beyond chance: {gains}; "
-    f"loss beyond chance: { {name: spans[name][1] < 0 for name in graded} }",
+    fig, fact=f"gain beyond chance: {', '.join(filter(gains.get, gains))}; loss: "
+    f"{', '.join(n for n in graded if spans[n][1] < 0) or 'none'}",
     alt="Changes with intervals in four tests: known terms far to the right of zero, "
     "unseen runbooks around it, natural and hard pairs close to it.")
 
@@ -946,7 +946,8 @@ for _ in range(100):
 right = contrastive.recall_at_1(*contrastive.toy_vectors(echo, test)[:2])
 print(f"recall@1 {right:.2f}, the last ten losses {np.mean(losses[-10:]):.1f}, "
       f"ever below 0.693: {min(losses) < 0.693}")
-print("first row and row 32:", train.texts[rows[0]][0], "|", train.texts[rows[32]][0])
+for place in (0, 32):
+    print(f"row {place}:", train.texts[rows[place]][0])
 
 # %% [markdown]
 # Two equal rows: each is a wrong answer to the other, and nothing can tell them apart.
@@ -998,7 +999,7 @@ check("6.7", batches_without_twins)
 # %%
 rows = contrastive.toy_nli(train)
 for row in rows[:3]:
-    print(*row, sep=" | ")
+    print("{}\n  → {} · {}".format(*row))
 
 
 def trained_on(texts, hard=False):

@@ -782,7 +782,8 @@ finals = {name: search.evaluate(function, test, relevance) for name, function in
     "routed": routed, "MaxSim": by_tokens}.items()}
 for name in ("routed", "MaxSim", "fused, 1", "fused, 60", "words"):
     gain = search.compare(finals[name], finals["meaning"])
-    print(f"{name:<9} {gain} (on dev {search.compare(ways[name], ways['meaning'])})")
+    print(f"{name:<9} {gain}")
+    print("   on dev", search.compare(ways[name], ways["meaning"]))
 print("MaxSim against routed", search.compare(finals["MaxSim"], finals["routed"]))
 search.overview(finals)
 
@@ -814,7 +815,7 @@ print("silent for certain:", "; ".join(unknown))
 question = "Which command shows that the inodes are used up?"
 hits = index.search(question, 4, "hybrid", constant=1, distinct=False)
 answer = search.answer(question, hits, encoder=cached, count=2)
-print(answer)
+print("\n".join(textwrap.fill(line, 88) for line in str(answer).splitlines()))
 first = answer.citations[0].document
 edited = {**index.documents, first: "Draft. " + index.documents[first]}
 print("problems:", search.check_citations(answer, index.documents))
@@ -991,7 +992,7 @@ with tempfile.TemporaryDirectory() as folder:
     try:
         search.SearchIndex.load(folder, cached)
     except search.DamagedIndex as error:
-        print(error)
+        print(*str(error).split("; "), sep="\n")
 
 # %% [markdown]
 # The manifest is replaced last and in one step, so a save that is killed leaves the old

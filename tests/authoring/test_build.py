@@ -452,6 +452,14 @@ BREACHES = {
         change(outputs=[new_output("display_data", {WIDGET: {"model_id": "1"}})]),
         "stored widget",
     ),
+    "a wide line": (
+        change(outputs=[new_output("stream", text="word " * 21)]),
+        "printed wider than 100 columns",
+    ),
+    "a sentence that becomes a list": (
+        add(new_markdown_cell("From 0 up to\n1. Then go on.")),
+        "a wrapped line that begins a list",
+    ),
     "a hidden output": (change(source="print('the answer');"), "trailing semicolon"),
     "a long line": (
         change(source="x = " + "1 + " * 30 + "1"),

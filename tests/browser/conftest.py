@@ -88,6 +88,7 @@ class Lab:
                 f"--IdentityProvider.token={self.token}",
             ),
             *(f"--ServerApp.root_dir={folder}", "--allow-root"),
+            "--expose-app-in-browser",  # so that a test can change the theme
         ]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(

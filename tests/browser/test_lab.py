@@ -21,11 +21,13 @@ STUDENT = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("name", STUDENT)
-def test_a_notebook_runs_from_top_to_bottom_and_its_widgets_move(page, lab, name):
+def test_a_notebook_runs_its_widgets_move_and_it_can_be_read(page, lab, name):
     open_notebook(page, lab, name)
     run_all(page)
     assert page.locator(ERRORS).all_inner_texts() == []
     move_every_widget(page, expected=count_explore(name))
+    assert page.evaluate(BAD_HINTS) == []
+    read_in_both_themes(page)
     assert page.problems == []
     assert page.outside == []
 
@@ -81,6 +83,34 @@ def change(widget, act, *arguments):
     assert not failed, area.inner_text()
 
 
+# Hints that are not hidden until somebody opens them, or hold nothing then.
+BAD_HINTS = """() => {
+  const hints = [...document.querySelectorAll('.jp-MarkdownOutput details')];
+  return hints.filter(hint => {
+    const seen = [false, true].map(open => {
+      hint.open = open;
+      return hint.children.length > 1 && hint.children[1].checkVisibility();
+    });
+    return seen[0] || !seen[1];
+  }).map(hint => hint.innerText);
+}"""
+CHANGE_THEME = """theme =>
+  window.jupyterapp.commands.execute('apputils:change-theme', {theme})"""
+SCOPE = "FAINT_SCOPE = '.jp-OutputArea-output, .jp-MarkdownOutput'"
+
+
+def read_in_both_themes(page):
+    """Everything that the notebook shows, answers opened: the contrast, computed."""
+    for folded in page.locator(".jp-Notebook details").all():
+        folded.evaluate("e => { e.open = true }")
+    page.evaluate(SCOPE)
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        page.evaluate(CHANGE_THEME, theme)
+        expect(page.locator(f'body[data-jp-theme-name="{theme}"]')).to_have_count(1)
+        assert page.evaluate(FAINT) == []
+        assert page.evaluate(TOO_WIDE) == []
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_stored_outputs_can_be_read_in_both_themes(page, lab, theme):
     """As in a fresh clone, which is not trusted: inline colours survive."""
@@ -93,7 +123,7 @@ def test_stored_outputs_can_be_read_in_both_themes(page, lab, theme):
         assert outputs.locator('span[style*="background-color:"]').count() > 100
         for answer in outputs.locator("details").all():
             answer.evaluate("e => { e.open = true }")
-        page.evaluate("FAINT_SCOPE = '.jp-OutputArea-output, .jp-MarkdownOutput'")
+        page.evaluate(SCOPE)
         assert page.evaluate(FAINT) == []
         assert page.evaluate(TOO_WIDE) == []
     finally:

@@ -27,6 +27,18 @@ def one_lesson():
     np.random.set_state(numbers)
 
 
+def test_who_waits_sees_a_line_that_goes_away_and_nothing_is_stored(
+    capsys, monkeypatch
+):
+    session.progress(1, 2)
+    assert capsys.readouterr().out == ""  # a build or a test: nobody waits
+    monkeypatch.delenv("COURSE_STATIC")
+    session.progress(1, 2, "part")
+    session.progress(2, 2, "part")
+    seen = capsys.readouterr().out
+    assert seen == "\rpart 1 of 2\rpart 2 of 2\r" + " " * 11 + "\r"
+
+
 def test_a_lesson_begins_with_one_fixed_line(capsys):
     start("01_tokenization")
     assert capsys.readouterr() == ("01 tokenization: ready\n", "")

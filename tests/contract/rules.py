@@ -3,6 +3,7 @@
 import re
 
 COUNTED_WORDS = 120
+WIDE = 100  # columns of printed text; a wider line is broken in the middle of a word
 
 
 def code_lines(source):
@@ -69,6 +70,9 @@ def _reading(notebook):
         if words > COUNTED_WORDS and cell is not notebook.cells[-1]:
             found.append(f"{words} words before a code cell: {cell.source[:50]!r}")
         prose = re.sub(r"```.*?```", "", cell.source, flags=re.DOTALL)
+        wrapped = r"^[^\W\d].*\n((?:\d+[.)]|[-+*]) .*)"
+        for line in re.findall(wrapped, prose, re.MULTILINE):
+            found.append(f"a wrapped line that begins a list: {line[:40]!r}")
         for marks in re.findall(r"^(#+) ", prose, re.MULTILINE):
             if len(marks) > level + 1:
                 found.append(
@@ -107,6 +111,9 @@ def _outputs(code):
             if re.search(r"<script|<iframe|\son\w+\s*=|https?://", html, re.IGNORECASE):
                 found.append(f"active or remote HTML: {cell.source[:40]!r}")
             text = output.get("text", "") + "".join(data.get("text/plain", ""))
+            for line in output.get("text", "").splitlines():
+                if len(line) > WIDE:
+                    found.append(f"printed wider than {WIDE} columns: {line[:60]!r}")
             if re.search(r"0x[0-9a-f]{8,}", text):
                 found.append(f"an object address in {cell.source[:40]!r}")
             if "\r" in text or "\x1b" in text:
