@@ -597,12 +597,10 @@ order = sorted(dict.fromkeys(kinds), key=lambda kind: -score[kinds == kind].mean
 says = np.select([np.isin(expected, ("same", "unrelated"))], [expected], "not the same")
 fig, ax = plots.strips(score, kinds, says, order,
                        f"{len(probes)} probes, and what a reader says", "cosine")
-place = order.index("paraphrase_control") + 1
 plots.show(
     fig, alt="Strip chart of cosines per kind of probe: nearly all crosses lie right "
     "of 0.7, the blue dots of paraphrases and typos left of them.",
-    fact=f"highest: {order[0]}, {order[1]}\nplace of the paraphrases: {place} of "
-    f"{len(order)}, before {order[-2]} and {order[-1]}")
+    fact=f"highest: {', '.join(order[:3])}; lowest: {', '.join(order[-3:])}")
 
 # %% [markdown]
 # *Read the output.* The probes were written to mislead, so this is no failure rate. It is a
