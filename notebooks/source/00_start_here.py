@@ -90,15 +90,16 @@ trial(
 # %%
 glass_box = MiniLM.load()
 trace = glass_box.trace(sentences["cat"])
-print("tokens", trace.tokens)
+print(f"{'tokens':<15}", *trace.tokens)
 for stage, value in vars(trace).items():
     if stage not in ("text", "tokens"):
         print(f"{stage:<15} {tuple(value.shape)}")
 
 # %% [markdown]
 # *Read the output.* Nine tokens (two of them are special) become nine rows of 384 numbers,
-# stay nine rows through six blocks, and become **one** row at the end. Each line is a
-# notebook. Is the glass box really the same model?
+# stay nine rows through six blocks, and become **one** row at the end. `hidden` holds the
+# rows before the first block and after each. From top to bottom, these are notebooks 01
+# to 05. Is the glass box really the same model?
 
 # %%
 texts = list(sentences.values())
@@ -112,6 +113,7 @@ print("largest difference below 0.00001:", bool(difference < 1e-5))
 fig, ax = plots.heatmap(
     vectors[:, :40], list(sentences), [""] * 40, "The first forty numbers",
     diverging=True, digits=None)
+ax.set(xticks=[], xlabel="numbers 1 to 40 of each vector")
 fig.set_size_inches(8, 2.6)
 closest = scores.index[np.argsort(-(vectors @ vectors[0]))[1]]
 plots.show(
@@ -274,6 +276,11 @@ check("0.10", fill_up)
 # %%
 where_to_start()
 
+# %% [markdown]
+# ## Quiz
+#
+# Open the answer that you would give; every answer has its reason.
+
 # %%
 quiz()
 
@@ -290,7 +297,10 @@ scorecard()
 # | 03 | [Positions](03_positions.ipynb) | Why does word order survive? |
 # | 04 | [Attention](04_attention.ipynb) | How does every token look at every other? |
 # | 05 | [Pooling](05_pooling.ipynb) | How do n vectors become one? |
-# | 09 | [Search](09_rag_search.ipynb) | Can you ship it? |
+# | 06 | [Contrastive training](06_contrastive.ipynb) | Where does the geometry come from? |
+# | 07 | [Fine-tuning](07_finetune.ipynb) | When does training pay? |
+# | 08 | [Failure analysis](08_failure_analysis.ipynb) | Where does it fail, and why? |
+# | 09 | [RAG search](09_rag_search.ipynb) | Can you ship it? |
 #
 # **Next:** [01 · What does the model see?](01_tokenization.ipynb)
 #

@@ -103,7 +103,7 @@ rows = {}
 for name, cut in cutters.items():
     known, met = set(cut(train)), cut(test)
     unknown = sum(token not in known for token in met)
-    rows[name] = (len(known), len(met), f"{unknown / len(met):.1%}")
+    rows[name] = (f"{len(known):,}", f"{len(met):,}", f"{unknown / len(met):.1%}")
 columns = ["vocabulary", "length of the test text", "unknown"]
 pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
@@ -400,7 +400,7 @@ print(f"{differ / len(long_words):.0%} of {len(long_words)} long words differ")
 # list of pieces alone.
 #
 # And the promise of bytes, *nothing is ever unknown*? Random characters from all of
-# Unicode, through four vocabularies and back:
+# Unicode, through our vocabulary and those of real models, and back:
 
 # %%
 rng = np.random.default_rng(7)
@@ -460,8 +460,8 @@ def wordpiece(word, vocab):
 check("1.4", wordpiece)
 
 # %% [markdown]
-# Fifteen lines, and they are *the* tokenizer: on every distinct word of the news and of
-# the operations handbook, the module's function equals the library's.
+# A few lines, and they are *the* tokenizer: on every distinct word of the news and of the
+# operations handbook, the module's function equals the library's.
 
 # %%
 library = assets.tokenizer().backend_tokenizer
@@ -473,15 +473,16 @@ equal = sum(tokenization.wordpiece(w, vocab) == minilm.pieces(w) for w in distin
 print(f"{equal:,} of {len(distinct):,} words are cut like the library cuts them")
 
 # %% [markdown]
-# Four of the source articles behind this course print cuts of BERT's tokenizer. Did they
-# run it? A helper compares the printed cut with the real one.
+# Articles print cuts of BERT's tokenizer. Did their authors run it? A helper compares the
+# printed cut with the real one; a space is shown as ␣.
 
 
 # %%
 def cut(claim_id, text, stated, name="wordpiece"):
     """Put a printed cut on trial."""
     pieces = vocabularies[name].pieces(text)
-    return claim(claim_id, " · ".join(pieces), pieces == stated)
+    shown = " · ".join(piece.replace(" ", "␣") for piece in pieces)
+    return claim(claim_id, shown, pieces == stated)
 
 
 trial(
@@ -497,23 +498,27 @@ trial(
 # %% [markdown]
 # *Read the output.* A greedy match can only give pieces that are in the vocabulary, so
 # most of these cuts were impossible, not just different: `##believ` does not exist. The
-# textbook habit of cutting at prefixes and suffixes is how *people* cut words.
+# textbook habit of cutting at prefixes and suffixes is how *people* cut words. One article
+# prints ids, too. Ids can be decoded: which text do they stand for?
 
 # %%
 library_ids = assets.tokenizer()("The cat sat unhappily")["input_ids"]
 printed = [101, 1996, 4937, 2938, 4895, 26510, 8512, 102]
-ends = assets.tokenizer().decode([library_ids[0], library_ids[-1]])
-whole = [word for word in ("running", "runs", "runner", "ran") if word in vocab]
-marked = sum(piece.startswith("##") for piece in vocab)
-
 print("the ids are      ", library_ids)
 print("the printed ids  ", printed)
 print("which would spell", assets.tokenizer().decode(printed))
 
+# %% [markdown]
+# Those are not the ids of that sentence. What else is said about this vocabulary:
+
 # %%
-chinese = minilm.pieces("你好")
+ends = assets.tokenizer().decode([library_ids[0], library_ids[-1]])
+whole = [word for word in ("running", "runs", "runner", "ran") if word in vocab]
+marked = sum(piece.startswith("##") for piece in vocab)
+chinese, believable = minilm.pieces("你好"), "##believable" in vocab
+
 trial(
-    claim("C018", f"known: {'##believable' in vocab}", "##believable" not in vocab),
+    claim("C018", f"##believable exists: {believable}", not believable),
     claim("C023", f"{len(vocab):,}", abs(len(vocab) - 30_000) < 1_000),
     claim("C024", f"{equal:,} of {len(distinct):,} words", equal == len(distinct)),
     claim("C068", f"whole words: {', '.join(whole)}", not whole),
@@ -569,10 +574,10 @@ trial(
 # %% [markdown]
 # ## The token tax
 #
-# A vocabulary that was learnt mostly from English cuts other languages finer. Tokens are
-# what you pay for and what fills the context window. The course has fourteen sentences
-# in eleven languages, each translated to mean the same. How many tokens do they cost,
-# compared with the English version?
+# A vocabulary that was learnt mostly from English cuts other languages into more pieces.
+# Tokens are what you pay for and what fills the context window. The course has fourteen
+# sentences in eleven languages, each translated to mean the same. How many tokens do they
+# cost, compared with the English version?
 
 # %%
 predict(
@@ -597,12 +602,14 @@ fig, ax = plots.heatmap(
     list(tax.columns),
     "Tokens for the same meaning, English = 1",
 )
+ax.set(xlabel="vocabulary", ylabel="language")
 plots.show(
     fig,
     alt="Heat map of token counts relative to English: eleven languages in rows, five "
     "vocabularies in columns; the first row is 1, other scripts than Latin stand out.",
-    fact="the dearest language of each vocabulary: "
-    + ", ".join(f"{name} {tax[name].idxmax()} {tax[name].max():.1f}" for name in tax),
+    fact="the dearest language: "
+    + ", ".join(f"{name} {tax[name].idxmax()} {tax[name].max():.1f}"
+                for name in ("wordpiece", "cl100k", "o200k")),
 )
 
 # %% [markdown]
@@ -629,14 +636,14 @@ plots.show(
 )
 
 # %%
-greetings = {"C297": ("Hello", 1), "C298": ("Привет", 3),
-             "C299": ("مرحبا", 4), "C300": ("こんにちは", 5)}
+greetings = {"C297": (1, "Hello"), "C298": (3, "Привет"),
+             "C299": (4, "مرحبا"), "C300": (5, "こんにちは")}
 japanese = tax.loc["Japanese", "cl100k"]
 below = int((tax["o200k"] < 1).sum())
 
 trial(
     *(claim(id, len(cl100k.encode(text)), len(cl100k.encode(text)) == stated)
-      for id, (text, stated) in greetings.items()),
+      for id, (stated, text) in greetings.items()),
     claim("C301", f"o200k: {below} of {len(tax) - 1} languages cost less than English",
           below == 0 or "partly"),
     claim("C363", f"{japanese:.1f} times English (cl100k)", bool(3 <= japanese <= 5)),
@@ -652,9 +659,8 @@ trial(
 # %%
 batch = assets.tokenizer()(["The cat sat.", "Hello"], padding=True, return_tensors="np")
 for ids, mask in zip(batch["input_ids"], batch["attention_mask"]):
-    print(
-        " ".join(f"{t:<6}" for t in assets.tokenizer().convert_ids_to_tokens(ids)), mask
-    )
+    tokens_of_row = assets.tokenizer().convert_ids_to_tokens(ids)
+    print(" ".join(f"{token:<6}" for token in tokens_of_row), mask)
 
 # %% [markdown]
 # And a sequence has a maximum. Ask the shipped files of the *same* model what it is, and
@@ -663,15 +669,12 @@ for ids, mask in zip(batch["input_ids"], batch["attention_mask"]):
 # %%
 import json
 
-shipped = assets.folder(assets.MINILM)
+shipped = {name: json.loads((assets.folder(assets.MINILM) / name).read_text("utf-8"))
+           for name in ("tokenizer.json", "sentence_bert_config.json", "config.json")}
 limits = {
-    "tokenizer.json, truncation": json.loads((shipped / "tokenizer.json").read_text())[
-        "truncation"
-    ]["max_length"],
-    "sentence_bert_config.json": json.loads(
-        (shipped / "sentence_bert_config.json").read_text()
-    )["max_seq_length"],
-    "config.json, position table": assets.config()["max_position_embeddings"],
+    "tokenizer.json, truncation": shipped["tokenizer.json"]["truncation"]["max_length"],
+    "sentence_bert_config.json": shipped["sentence_bert_config.json"]["max_seq_length"],
+    "config.json, position table": shipped["config.json"]["max_position_embeddings"],
 }
 for file, limit in limits.items():
     print(f"{limit:>4}  {file}")
@@ -684,10 +687,9 @@ print(f"{model.max_seq_length:>4}  what sentence-transformers really does")
 
 # %%
 pages = {page.id: len(minilm.encode(page.text)) for page in corpora.load_runbooks()}
-over = [name for name, length in pages.items() if length > model.max_seq_length - 2]
-lost = sum(pages[name] - model.max_seq_length + 2 for name in over) / sum(
-    pages.values()
-)
+room = model.max_seq_length - 2  # [CLS] and [SEP] need a place each
+over = [length for length in pages.values() if length > room]
+lost = sum(length - room for length in over) / sum(pages.values())
 print(f"{len(over)} of {len(pages)} handbook pages are longer than the limit")
 print(f"{lost:.0%} of all their tokens would never be read")
 
@@ -737,19 +739,10 @@ check("1.5", truncate_to_limit)
 # is lost.
 
 # %%
-terms = [
-    "OOMKilled",
-    "CrashLoopBackOff",
-    "ENOSPC",
-    "kubectl",
-    "Kafka",
-    "Postgres",
-    "UnderReplicatedPartitions",
-    "FB-2107",
-    "server",
-    "✈",
-]
-tokenization.audit_terms(terms, minilm)
+terms = ["OOMKilled", "CrashLoopBackOff", "ENOSPC", "kubectl", "Kafka", "Postgres",
+         "UnderReplicatedPartitions", "FB-2107", "server", "✈"]
+audited = tokenization.audit_terms(terms, minilm).set_index("term").rename_axis(None)
+audited.rename(columns={"characters_per_token": "characters per token"})
 
 # %% [markdown]
 # ### Exercise 1.6 · Audit your terms (core, 5 minutes)
@@ -869,7 +862,7 @@ def fit(text, limit, vocabulary):
     return text
 
 
-cut_text = fit("日本語のテキスト", 5, cl100k)
+cut_text = fit("日本語のテキスト検索", 10, cl100k)
 print(show_tokens(list(cut_text)), "|", len(cl100k.encode(cut_text)), "tokens again")
 
 # %% [markdown]
@@ -930,8 +923,8 @@ scorecard()
 # | `wordpiece(word, vocab)` | longest match first | `transformers.BertTokenizer` |
 # | `truncate`, `normalise`, `html_to_text` | text fit for a model | `truncation=True` (which cuts silently) |
 #
-# **Next:** [02 · Lookup](02_lookup.ipynb): the ids become rows of a table, and the table
-# already knows that kings relate to queens as men to women.
+# **Next:** [02 · Lookup](02_lookup.ipynb): the ids become rows of a table. Does the table
+# know that kings relate to queens as men to women?
 #
 # **Read on**
 #

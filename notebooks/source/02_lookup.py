@@ -21,8 +21,10 @@
 # - **train** word vectors, and **catch** a tokenizer of the wrong model.
 
 # %%
+import unicodedata
 from collections import Counter
 from functools import partial
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -53,7 +55,7 @@ pieces = sorted(vocabulary, key=vocabulary.get)  # id -> piece
 table = assets.weights()["embeddings.word_embeddings.weight"]  # (30522, 384)
 
 ids = tokenizer(sentences["cat"])["input_ids"]
-numbers = table[ids, :4].numpy().round(2) + 0.0  # the first four of 384
+numbers = table[ids, :4].numpy().round(2) + 0.0  # first four of 384, no -0.0
 journey = pd.DataFrame(numbers, columns=["1st", "2nd", "3rd", "4th"])
 journey.insert(0, "id", ids)
 journey.insert(0, "piece", tokenizer.convert_ids_to_tokens(ids))
@@ -180,11 +182,15 @@ def work(function, size):
     return counter.get_total_flops()
 
 
+def product(part, few):
+    """Rows by the matrix product."""
+    return lookup.one_hot(few, len(part)) @ part
+
+
 costs = pd.DataFrame({
-    "reading": {size: work(lookup.rows, size) for size in (1_000, 10_000, 30_522)},
-    "one-hot product": {
-        size: work(lambda part, few: lookup.one_hot(few, len(part)) @ part, size)
-        for size in (1_000, 10_000, 30_522)}})
+    f"{size:,} rows": {"reading": work(lookup.rows, size),
+                       "one-hot product": work(product, size)}
+    for size in (1_000, 10_000, len(table))}).T
 costs.map("{:,}".format)
 
 # %% [markdown]
@@ -197,12 +203,12 @@ costs.map("{:,}".format)
 exact = torch.equal(vectors["one-hot times matrix"], together)
 hot = lookup.one_hot(wanted[2:5], len(table))  # cat, sat, on: (3, 30522)
 zeros, once, double = (rows - 1) / rows, 4 * 50_000**2, 4 * 100_000**2  # bytes
+counted = ", ".join(map(str, costs["reading"]))
 
 trial(
-    *(claim(name, f"operations by size: {costs['reading'].tolist()}",
-            not costs["reading"].any()) for name in ("C062", "C204")),
-    *(claim(name, f"equal to the last bit: {exact}", exact)
-      for name in ("C162", "C163")),
+    *(claim(name, f"operations by size: {counted}", not costs["reading"].any())
+      for name in ("C062", "C204")),
+    *(claim(name, f"to the last bit: {exact}", exact) for name in ("C162", "C163")),
     claim("C195", f"GPT-2: {rows:,}", rows == 50_257),
     claim("C164", f"{zeros:.5f} zeros", zeros > 0.9999),
     claim("C198", f"{zeros:.3%}", f"{zeros:.3%}" == "99.998%"),
@@ -284,14 +290,15 @@ from sentence_transformers import util
 
 words = lookup.minilm_words()
 reveal("good", lookup.nearest(words["good"], k=2, exclude=["good"])[1][0])
-for word in ("good", "not", "monday", "server", "python", "bank"):
-    near = lookup.nearest(words[word], k=6, exclude=[word])
-    print(f"{word:<7}", " ".join(f"{name} {cosine:.2f}" for name, cosine in near))
-
+near = {word: lookup.nearest(words[word], k=6, exclude=[word])
+        for word in ("good", "not", "monday", "server", "python", "bank")}
 theirs = util.semantic_search(
-    torch.tensor(words[word])[None], torch.tensor(words.vectors), top_k=7)[0][1:]
-print("the library finds the same:",
-      [name for name, _ in near] == [words.words[hit["corpus_id"]] for hit in theirs])
+    torch.tensor(words["bank"])[None], torch.tensor(words.vectors), top_k=7)[0][1:]
+print("the library finds the same near 'bank':",
+      [name for name, _ in near["bank"]]
+      == [words.words[hit["corpus_id"]] for hit in theirs])
+pd.DataFrame({word: [f"{name} {cosine:.2f}" for name, cosine in hits]
+              for word, hits in near.items()}, index=range(1, 7))
 
 # %% [markdown]
 # *Read the output.* The table knows weekdays, trades and word forms; nobody told it.
@@ -312,7 +319,6 @@ places = (scores > cosines).sum(axis=1)  # the word itself is on place 0
 span = f"{len(opposites)} opposites: {cosines.min():.2f} to {cosines.max():.2f}"
 print(f"{(places <= 10).sum()} of {len(places)} opposites are among the ten nearest of",
       f"{len(units):,} words")
-
 
 first = "alice bob james mary john anna peter laura david susan".split()
 people, away, title = (units[[words.index[word] for word in group]] for group in (
@@ -354,11 +360,15 @@ word_pairs = [("cat", other) for other in others] + [("king", "queen"), ("king",
 printed = pd.DataFrame({" · ".join(pair): both(*pair) for pair in word_pairs}).T
 printed.round(2)
 
+# %% [markdown]
+# *Read the output.* No number (NaN) for *feline*: it is not a whole word of this table.
+# Now the printed numbers, on trial:
+
 # %%
 final = printed["model"]
 feline, tower, queen, dog = final.iloc[3:]
 apart = np.sqrt(2 - 2 * final)  # distance of vectors of length 1
-implied = np.sqrt(2 - 2 * np.array([0.85, 0.12]))  # by the printed cosines
+near, far = np.sqrt(2 - 2 * np.array([0.85, 0.12]))  # by the printed cosines
 stated = {"C209": (final, "kitten", 0.85), "C210": (final, "dog", 0.75),
           "C211": (final, "democracy", 0.12), "C216": (apart, "kitten", 0.3),
           "C217": (apart, "democracy", 1.8)}
@@ -367,7 +377,7 @@ trial(
     *(claim(name, f"{column[f'cat · {word}']:.2f}",
             abs(column[f"cat · {word}"] - number) <= 0.05)
       for name, (column, word, number) in stated.items()),
-    claim("C218", f"means {implied.round(2)}", np.allclose(implied, (0.3, 1.8), 0.1)),
+    claim("C218", f"{near:.2f}, {far:.2f}", np.allclose((near, far), (0.3, 1.8), 0.1)),
     claim("C059", f"{feline:.2f} against {tower:.2f}", bool(feline > tower)),
     claim("C309", f"{queen:.2f} against {dog:.2f}", bool(queen > dog)),
 )
@@ -438,7 +448,8 @@ check("2.3", kept_neighbours)
 # %%
 hits = lookup.kept_neighbours(high, flat, k=5)  # (80,)
 reveal("dots", ["none", "one", "two", "three", "four", "five"][round(hits.mean())])
-print(dict(zip(fields, hits.reshape(8, 10).mean(axis=1).round(1).tolist())))
+means = hits.reshape(8, 10).mean(axis=1)
+pd.DataFrame([means], ["kept of five"], list(fields)).round(1)
 
 # %% [markdown]
 # So draw the truth into the picture. Choose a word: lines go to its five real neighbours,
@@ -454,12 +465,17 @@ def projector(word):
     fig, ax = plots.plt.subplots(figsize=(7, 4.2))
     for i, (field, marker) in enumerate(zip(fields, "osD^vPX*")):
         ax.scatter(*flat[10 * i : 10 * i + 10].T, s=20, marker=marker, label=field)
-    for i in true:
+    top = {"left": -1.0, "right": -1.0}  # of the names so far: none on another
+    for i in sorted(true, key=lambda i: flat[i, 1]):
+        side = "left" if flat[i, 0] > flat[row, 0] - 0.02 else "right"
+        top[side] = max(flat[i, 1], top[side] + 0.05)
         ax.plot(*flat[[row, i]].T, color=plots.BLACK, linewidth=0.8)
-        ax.text(*flat[i], drawn[i], fontsize=8)
-    ax.legend(fontsize=7, ncols=2)
+        ax.text(flat[i, 0], top[side], f"  {drawn[i]}  ", ha=side, va="center", size=8)
+    ax.margins(x=0.1)
+    ax.legend(fontsize=7, ncols=2, loc="upper right")
     ax.set(title=f"{word}: its true neighbours, {hits[row]} of 5 drawn near",
-           xlabel="nearest dots: " + ", ".join(drawn[i] for i in dots))
+           xlabel="first direction; nearest dots: " + ", ".join(drawn[i] for i in dots),
+           ylabel="second direction")
     return plots.picture(fig, f"Map of eighty words, lines from {word} to "
                          f"{', '.join(drawn[i] for i in true)}; {hits[row]} are near.")
 
@@ -546,7 +562,7 @@ right = pd.DataFrame({
     name: [word == row[3] for word, row in zip(answers(asked, words, **way), asked)]
     for name, way in ways.items()})
 reveal("no rule", f"{right['no rule'].mean():.0%}")
-print("all:", right.mean().map("{:.0%}".format).to_dict())
+print("all:", " · ".join(f"{way} {part:.0%}" for way, part in right.mean().items()))
 relation = [q.relation.replace("_", " ") for q in questions for _ in range(2)]
 right.groupby(relation).mean().sort_values("the rule", ascending=False).round(2)
 
@@ -659,7 +675,7 @@ def impossible(piece):
 special = {*unused, *tokenizer.all_special_ids}
 dead = {i for i, p in enumerate(pieces) if i not in special and impossible(p)}
 short = lookup.untrained_rows(table.numpy(), unused)
-print(len(dead), "impossible pieces, such as", *(pieces[i] for i in sorted(dead)[::40]))
+print(len(dead), "impossible pieces:", *(pieces[i] for i in sorted(dead)[36::40]), "…")
 print(f"found by length: {len(dead & {*short})}; longest: {lengths[[*dead]].max():.2f}")
 
 # %% [markdown]
@@ -672,15 +688,18 @@ rest = [pieces[i] for i in short if i not in dead]
 idle = torch.nn.functional.normalize(table[unused], dim=1).numpy()  # (994, 384)
 alike = np.triu(idle @ idle.T, 1).sum() / (len(idle) * (len(idle) - 1) / 2)
 print(f"mean cosine between unused rows {alike:.2f}, between random words {chance:.2f}")
-print(len(rest), "others, such as", *rest[10::30])
+signs = (unicodedata.name(piece.removeprefix("##")[0]) for piece in rest)
+scripts = Counter(sign.split()[0].capitalize() for sign in signs)
+print(len(rest), "others:", *(f"{s} {n}," for s, n in scripts.most_common(6)), "…")
 print("the shortest row of all:", pieces[lengths.argmin()])
 shortest = np.linalg.norm(words.vectors, axis=1).argsort()[:14]
-print("the shortest among whole words:", *(words.words[i] for i in shortest))
+print(fill("shortest whole words: " + " ".join(words.words[i] for i in shortest), 88))
 
 # %% [markdown]
-# *Read the output.* Letters of other scripts. And the last line is heroes of fantasy
-# novels: BERT's vocabulary was made from an encyclopaedia and many novels; the texts that
-# made MiniLM may hardly mention them. (That is a hypothesis.)
+# *Read the output.* Letters of other scripts; phonetic, raised and lowered ones (*Latin*,
+# *Modifier*). The shortest words are heroes of fantasy novels: BERT's vocabulary was made
+# from an encyclopaedia and many novels; the texts that made MiniLM may hardly mention
+# them. (That is a hypothesis.)
 #
 # ## Where rows come from: predict the neighbours
 #
@@ -719,14 +738,16 @@ check("2.6", pair_loss)
 
 # %% [markdown]
 # Now a world small enough to see through: sixteen words, each with its traits, each trait
-# with a few phrases. The sentences below are the whole corpus. Note that *cat* and *dog*
-# never meet, and that no sentence says how kings relate to queens.
+# with a few phrases. Each word of a line with each phrase of that line: that is the whole
+# corpus. Note that *cat* and *dog* never meet, and that no sentence says how kings relate
+# to queens.
 
 # %%
 world = lookup.small_world()
 for trait, phrases in lookup.PHRASES.items():
     who = [word for word, traits in lookup.TRAITS.items() if trait in traits.split()]
-    print(f"{' '.join(who):<29} | {' | '.join(phrases)}")
+    line = f"{' '.join(who):<26} | {' | '.join(phrases)}"
+    print(fill(line, 88, subsequent_indent=" " * 27 + "| "))
 
 frequency = Counter(word for sentence in world for word in sentence)
 known = [word for word, _ in frequency.most_common()]
@@ -757,6 +778,10 @@ for _ in range(30):
         optimiser.step()
 after = lookup.WordTable(known, centre.detach().numpy())
 
+# %% [markdown]
+# The module does the same in one call. Beside it a **control**: the same words with the
+# same counts, but shuffled over all sentences.
+
 # %%
 settings = {"dim": 16, "epochs": 30, "learning_rate": 0.2, "seed": 7}
 module = lookup.train_skip_gram(world, **settings)
@@ -768,9 +793,8 @@ control = lookup.train_skip_gram(scrambled, **settings)
 print("the control reads:", *scrambled[0], "|", *scrambled[1])
 
 # %% [markdown]
-# The control has the same words with the same counts, but shuffled over all sentences:
-# the company is gone. Before you run the comparison: do *cat* and *dog* come near each
-# other, although they never meet?
+# In the control the company is gone. Before you run the comparison: do *cat* and *dog*
+# come near each other, although they never meet?
 
 
 # %%
@@ -838,10 +862,10 @@ trial(
 # %%
 network = model[0].auto_model
 output = network(**tokenizer(sentences["cat"], return_tensors="pt")).last_hidden_state
-output[..., 0].sum().backward()
+output[..., 0].sum().backward()  # the gradient of some number; any will do
 gradient = network.embeddings.word_embeddings.weight.grad  # (30522, 384)
 touched = gradient.any(dim=1).nonzero().flatten().tolist()
-print("rows with a gradient:", [pieces[row] for row in touched])
+print("rows with a gradient:", " · ".join(pieces[row] for row in touched))
 print("exactly the ids of the sentence:", touched == sorted(set(ids)))
 tensors = [p for name, p in network.named_parameters() if "pooler" not in name]
 reached = sum(p.grad is not None for p in tensors)
@@ -852,7 +876,7 @@ network.zero_grad()
 # *Read the output.* True for the gradient of the **input** table. But a training step is
 # more: an output side that chooses among all words, and an optimiser with a memory. Two
 # steps with two different words; how many of the 50 rows of each table does the second
-# step change? Before you run: in which line are all 50 input rows changed?
+# step change? Before you run: in which lines are all 50 input rows changed?
 
 # %%
 def rows_moved(loss, optimiser, tables=2):
@@ -956,7 +980,8 @@ predict("shift", "the vector from wrong ids, compared with the true one?", choic
 # %%
 off = {key: float(embed(text) @ embed(text, shift=1))
        for key, text in sentences.items()}
-print({key: round(abs(cosine), 1) for key, cosine in off.items()})
+print("|cosine|",
+      " · ".join(f"{key} {abs(cosine):.1f}" for key, cosine in off.items()))
 reveal("shift", choices[1 + (np.median(np.abs(list(off.values()))) < 0.2)])
 
 # %% [markdown]
@@ -1019,9 +1044,9 @@ patients = {
 for name, patient in patients.items():
     try:
         lookup.assert_tokenizer_matches(minilm, patient)
-        print(f"{name:<10} accepted")
+        print(f"{name:<11}accepted")
     except ValueError as error:
-        print(f"{name:<10} {error}")
+        print(fill(f"{name:<11}{error}", 88, subsequent_indent=" " * 11))
 
 # %% [markdown]
 # ## The journey so far

@@ -4,16 +4,16 @@ from course_utils.classroom.quiz import Quiz
 
 QUESTIONS = (
     Quiz(
-        "The sentence has nine tokens. Which part of its vector is its length?",
+        "A sentence has nine tokens. Where in its vector does it say so?",
         {
-            "The first number": "No number has a meaning of its own; together they "
+            "In the first number": "No number has a meaning of its own; together they "
             "are a direction.",
-            "None": "Every text becomes the same count of numbers; pooling (notebook "
-            "05) sees to that.",
-            "The length of the vector": "Vectors are scaled to length 1 before they "
+            "Nowhere": "Every text becomes the same count of numbers; pooling "
+            "(notebook 05) sees to that.",
+            "In the vector's length": "Vectors are scaled to length 1 before they "
             "are compared.",
         },
-        correct="None",
+        correct="Nowhere",
     ),
     Quiz(
         "Which stage is the first that lets a word know about its neighbours?",
@@ -29,8 +29,7 @@ QUESTIONS = (
         "A text has a cosine of 0.5 with your query. Is it a hit?",
         {
             "Yes": "Half of what? The scale depends on the model and the kind of text.",
-            "No": "A best hit can have 0.3, as in the first search of this notebook's "
-            "claims.",
+            "No": "The best hit of the first search in this notebook had hardly more.",
             "It depends on the other texts": "Only the order, and a threshold measured "
             "on your own data, say something.",
         },
