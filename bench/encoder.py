@@ -38,9 +38,9 @@ def kinds(quick: bool) -> dict[str, list[str]]:
     pages = [page.text for page in corpora.load_runbooks()]
     long = [page for page in pages if len(page.split()) > 200]
     return {
-        "short": titles[: 20 if quick else 500],
+        "short": titles[: 20 if quick else 300],
         "mixed": _common.mixed_texts(20 if quick else 1_000),
-        "long": (long or pages)[: 2 if quick else 30],
+        "long": (long or pages)[: 2 if quick else 20],
     }
 
 
