@@ -75,8 +75,7 @@ def table_rows(table: Tensor, places: Tensor) -> Tensor:
     if places.numel() and (places.min() < 0 or places.max() >= len(table)):
         raise ValueError(
             f"positions {int(places.min())} to {int(places.max())} do not fit a table "
-            f"of {len(table)} rows (0 to {len(table) - 1}): a text that is too long "
-            "must be cut, or read in parts"
+            f"of {len(table)} rows: cut the text, or read it in parts"
         )
     return lookup.rows(table, places)
 

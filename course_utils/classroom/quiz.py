@@ -73,9 +73,7 @@ class Quiz:
         )
         return (
             '<div style="border-left:4px solid #0072B2;padding:2px 0 2px 12px">'
-            f"<p><b>{escape(self.question)}</b> "
-            "<span>Open the answer that you would give.</span></p>"
-            f"{rows}</div>"
+            f"<p><b>{escape(self.question)}</b></p>{rows}</div>"
         )
 
 

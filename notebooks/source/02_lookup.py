@@ -746,8 +746,9 @@ check("2.6", pair_loss)
 world = lookup.small_world()
 for trait, phrases in lookup.PHRASES.items():
     who = [word for word, traits in lookup.TRAITS.items() if trait in traits.split()]
-    line = f"{' '.join(who):<26} | {' | '.join(phrases)}"
-    print(fill(line, 88, subsequent_indent=" " * 27 + "| "))
+    print(f"{' '.join(who):<26} | {' | '.join(phrases[:3])}")
+    if phrases[3:]:
+        print(" " * 26, "|", " | ".join(phrases[3:]))
 
 frequency = Counter(word for sentence in world for word in sentence)
 known = [word for word, _ in frequency.most_common()]

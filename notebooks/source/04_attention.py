@@ -51,7 +51,7 @@ traces = {key: model.trace(text) for key, text in sentences.items()}
 pd.DataFrame({
     "tokens": [len(trace.ids) for trace in traces.values()],
     "layers, heads, from, to": [str(tuple(t.attention.shape)) for t in traces.values()],
-    "weights": [trace.attention.numel() for trace in traces.values()],
+    "weights": [f"{trace.attention.numel():,}" for trace in traces.values()],
 }, index=list(traces))
 
 # %% [markdown]
@@ -72,7 +72,8 @@ the = [traces[key].hidden[:, 1] for key in ("server", "cat")]  # (7, 384) each
 cosines = functional.cosine_similarity(*the, dim=1).tolist()
 reveal("the", f"{cosines[-1]:.1f}")
 
-fig, ax = plots.lines(range(7), {"the": cosines}, "'the' twice", "blocks", "cosine")
+fig, ax = plots.lines(range(7), {"the": cosines}, "'the' twice",
+                      "blocks passed", "cosine")
 plots.show(fig, alt="Line of the cosine of the two 'the' after each block: it starts "
            "at 1 and ends far lower, with the largest drop in the last block.",
            fact="after each block: " + " ".join(f"{c:.2f}" for c in cosines))
@@ -96,7 +97,7 @@ scores = keys @ q_it / math.sqrt(4)  # (3,): dot products, divided by the root o
 weights = np.exp(scores) / np.exp(scores).sum()  # softmax
 for word, key, score, weight in zip(("it", "cat", "mat"), keys, scores, weights):
     print(f"{word:<4} dot product {key @ q_it}  score {score}  weight {weight:.2f}")
-print("handed to 'it':", (weights @ values).round(2))
+print("handed to 'it':", *(f"{part:.2f}" for part in weights @ values))
 
 # %% [markdown]
 # ### Exercise 4.1 · Scaled dot-product attention (core, 10 minutes)
@@ -283,9 +284,9 @@ theirs.out_proj = ours.output
 output, weights = ours(x, with_weights=True)
 library, there = theirs(x, x, x, average_attn_weights=False)
 joined = ours.output(torch.cat(each, dim=-1))
-print("one by one = at once:", torch.allclose(joined, output, atol=1e-6))
-print("module = torch:", torch.allclose(output, library, atol=1e-6),
-      torch.allclose(weights, there, atol=1e-6))
+print("one by one = at once:   ", torch.allclose(joined, output, atol=1e-6))
+print("module = torch, output: ", torch.allclose(output, library, atol=1e-6))
+print("module = torch, weights:", torch.allclose(weights, there, atol=1e-6))
 
 # %% [markdown]
 # Three times equal. Now the articles on trial; their listings are run in our words.
@@ -355,6 +356,10 @@ def block_parameters(dim, inner):
 # %%
 check("4.4", block_parameters)
 
+# %% [markdown]
+# MiniLM's own block: attention, then the feed-forward network (ffn). And who notices, if
+# the vector of one token changes?
+
 # %%
 def count(part):
     """How many numbers training has set."""
@@ -372,7 +377,7 @@ nudged[0, 3] += 1.0  # change one token and see who notices
 parts = {"attention": lambda h: layer.attention(h)[0], "ffn": layer.feed_forward}
 touched = {name: int(((part(before) - part(nudged)).abs().amax(-1) > 1e-5).sum())
            for name, part in parts.items()}
-print("tokens that notice:", touched)
+print("tokens that notice:", ", ".join(f"{name} {n}" for name, n in touched.items()))
 
 # %% [markdown]
 # *Read the output.* The larger half of a block never looks at another token: **only
@@ -478,7 +483,7 @@ for number in range(6):
     hidden, weights = layer(hidden, mask[:, None, None], with_weights=True)
     off = (hidden - library.hidden_states[number + 1])[mask].abs().max()
     away = (weights - library.attentions[number]).transpose(1, 2)[mask].abs().max()
-    print(f"layer {number}: equal to 1e-5?", bool(off < 1e-5), bool(away < 1e-5))
+    print(f"layer {number}, equal to 1e-5: vectors {off < 1e-5}, weights {away < 1e-5}")
 
 # %% [markdown]
 # Every layer, to 1e-5: this *is* the encoder of BERT and MiniLM.
@@ -587,7 +592,7 @@ def head_view(layer, head, text):
     weights = trace.attention[layer, head]
     labels = [token if token.isascii() else "�" for token in trace.tokens]
     favourite = labels[int(weights[1:-1].mean(0).argmax())]
-    title = f"layer {layer}, head {head}: who looks at whom"
+    title = f"layer {layer}, head {head}: rows look at columns"
     fig, ax = plots.heatmap(weights, labels, labels, title, digits=None)
     fig.set_size_inches(1.8 + 0.24 * len(labels), 0.8 + 0.21 * len(labels))
     return plots.picture(fig, f"Heat map of layer {layer}, head {head}, "
@@ -652,7 +657,7 @@ pd.DataFrame({
         g[..., 0].sum((1, 2)) / g.sum((1, 2, 3)) for g in given) / len(given),
     "cosine to [CLS] elsewhere": functional.cosine_similarity(
         start_of[:1], start_of[1:], dim=-1).mean(0),
-}, index=[f"layer {number}" for number in range(6)]).round(2)
+}, index=[f"layer {number}" for number in range(6)]).map("{:.2f}".format)
 
 # %% [markdown]
 # *Read the output.* `[CLS]` is a place to look at when there is **nothing to look for**:
@@ -661,8 +666,8 @@ pd.DataFrame({
 #
 # ## Take something away
 #
-# Pictures suggest, cuts tell. We hide one token from everybody and see what happens to
-# the graded pairs of `data/pairs.csv`: does the cosine still rank them as people do?
+# Pictures suggest, cuts tell. We hide one token from everybody. Does the cosine still rank
+# pairs as people do, the hard ones, whose common words mislead, and the natural ones?
 
 # %%
 predict("cut", "which cut hurts more?", ["[CLS]", "[SEP]", "neither hurts"])
@@ -679,7 +684,10 @@ def agree(vectors):
     return (vectors[: len(vectors) // 2] * vectors[len(vectors) // 2 :]).sum(axis=1)
 
 
-pairs = corpora.load_pairs()
+sets = {"hard": corpora.load_pairs(), "natural": corpora.load_natural_pairs()}
+pairs = [*sets["hard"], *sets["natural"]]
+parts = np.split(np.arange(len(pairs)), [len(sets["hard"])])
+grades = np.array([pair.grade for pair in pairs])
 both = [pair.a for pair in pairs] + [pair.b for pair in pairs]
 changes = {"as it is": encoder.Change(), "[SEP] hidden": hide("[SEP]"),
            "[CLS] hidden": hide("[CLS]"),
@@ -688,34 +696,35 @@ cosine = {name: agree(model.encode(both, change=c)) for name, c in changes.items
 ids = model.tokenize(both)
 static = torch.stack([model.words[row].mean(0) for row in ids])
 cosine["average of the lookup rows"] = agree(functional.normalize(static).numpy())
-common = [len({*a} & {*b}) / len({*a} | {*b}) for a, b in zip(ids[:180], ids[180:])]
+left, right = ids[: len(pairs)], ids[len(pairs) :]
+cosine["share of common tokens"] = np.array(
+    [len({*a} & {*b}) / len({*a} | {*b}) for a, b in zip(left, right)])
 
 # %%
-rng = np.random.default_rng(7)
-draws = rng.integers(0, len(pairs), (500, len(pairs)))  # pairs drawn again and again
-grades = np.array([pair.grade for pair in pairs])
-
-
-def ranked(values):
+def ranked(name, draws):
     """Spearman with the grades for every draw."""
-    return np.array([spearmanr(grades[d], values[d]).statistic for d in draws])
+    return np.array([spearmanr(grades[d], cosine[name][d]).statistic for d in draws])
 
 
-normal = ranked(cosine["as it is"])
-lost = {name: np.percentile(normal - ranked(values), [2.5, 97.5])
-        for name, values in cosine.items()}
-reveal("cut", "[CLS]" if lost["[CLS] hidden"][0] > 0 else "neither hurts")
-print(f"shared tokens against grades: {spearmanr(grades, common).statistic:.2f}")
-pd.DataFrame({
-    "Spearman": [f"{spearmanr(grades, v).statistic:.2f}" for v in cosine.values()],
-    "lost (95 %)": [f"{low:+.2f} to {high:+.2f}" for low, high in lost.values()],
-}, index=list(cosine))
+rng, columns, least = np.random.default_rng(7), {}, []
+for which, part in zip(sets, parts):
+    draws = rng.choice(part, (500, len(part)))  # pairs drawn again and again
+    normal = ranked("as it is", draws)
+    lost = {name: np.percentile(normal - ranked(name, draws), [2.5, 97.5])
+            for name in cosine}
+    least.append(lost["[CLS] hidden"][0])
+    columns[which] = [f"{ranked(name, [part])[0]:.2f}" for name in cosine]
+    columns[f"{which}, lost (95 %)"] = [
+        f"{low:+.2f} to {high:+.2f}" for low, high in lost.values()]
+reveal("cut", "[CLS]" if min(least) > 0 else "neither hurts")
+pd.DataFrame(columns, list(cosine)).replace("+0.00 to +0.00", "–")
 
 # %% [markdown]
-# *Read the output.* Hide `[SEP]`: nothing. Hide `[CLS]`: as bad as switching off **all**
-# heads, since now every head must fetch something from some word. And these pairs are
-# hard on purpose: words in common mislead (the negative number above the table), so an
-# average of lookup rows is worth nothing here. What ranks them right, attention brought.
+# *Read the output.* Hide `[SEP]`: nothing. Hide `[CLS]`: on the hard pairs as bad as
+# switching off **all** heads, since every head must now fetch something from some word.
+# Common words mislead there, so lookup rows are worth nothing: what ranks these pairs
+# right, attention brought. On the natural pairs common words guide, lookup rows come far,
+# and without any heads little is lost. Hiding `[CLS]` clearly hurts there, too.
 #
 # ## Head by head
 #
@@ -785,13 +794,13 @@ def explain(trace, given):
     """One number per rule and word: (4, words)."""
     steps = (trace.attention.mean(1) + torch.eye(len(trace.ids))) / 2  # the residual
     rollout = torch.linalg.multi_dot(list(steps.flip(0)))  # last layer on the left
-    handed = given.sum((0, 1, 2)) / given.sum()
-    looks = trace.attention.mean((0, 1, 2))
+    looks, handed = (x.sum((0, 1, 2)) / x.sum() for x in (trace.attention, given))
     return torch.stack([looks, handed, rollout.mean(0), trace.ids])[:, 1:-1].double()
 
 
 values = np.vstack([left_out(read[0]), explain(read[0], given[0])]).T
-pd.DataFrame(values, read[0].tokens[1:-1], ["leave one out", *rules]).round(3)
+table = pd.DataFrame(values, read[0].tokens[1:-1], ["leave one out", *rules])
+table.round(3).astype({"rarity of the word": int})
 
 # %% [markdown]
 # *Read the output.* One sentence convinces nobody. All the texts, with a rank correlation
@@ -871,7 +880,8 @@ bank = torch.stack([t.hidden[-1, t.tokens.index("bank")] for t in found])
 word = torch.stack([pooling.cosine(vector, bank) for vector in bank])  # (4, 4)
 text = pooling.cosine(*[torch.stack([trace.vector for trace in found])] * 2)
 rows = torch.stack([t.rows[t.tokens.index("bank")] for t in found])
-print(np.round(word.numpy(), 2))
+names = ["deposit", "river bank", "holiday", "flooding"]
+pd.DataFrame(word.numpy(), names, names).map("{:.2f}".format)
 
 # %% [markdown]
 # *Read the output.* The two river banks are close, and far from the bank with the money.

@@ -50,7 +50,7 @@ traces = {key: model.trace(text) for key, text in sentences.items()}
 pd.DataFrame({key: {"tokens": len(trace.ids),
                     "last layer": str(tuple(trace.hidden[-1].shape)),
                     "vector": str(tuple(trace.vector.shape)),
-                    "it begins": str(trace.vector[:4].numpy().round(2))}
+                    "it begins": " ".join(f"{x:+.2f}" for x in trace.vector[:4])}
               for key, trace in traces.items()}).T
 
 # %% [markdown]
@@ -362,7 +362,8 @@ second
 
 # %%
 traps = pd.DataFrame({"kind": kinds, "grade": hard_grades, **hard_found})
-traps.groupby("kind").mean().round(2).sort_values("mean")
+traps["kind"] = traps["kind"].str.replace("_", " ")
+traps.groupby("kind").mean().round(2).sort_values("mean").rename_axis(None)
 
 # %% [markdown]
 # *Read the output.* Under **every** pooling the pairs with swapped roles score highest,
@@ -469,7 +470,7 @@ trial(
 #
 # The last layer is not the only one that has a vector per token. Before any block there
 # are only words and their places. How far do these come by themselves, on the natural and
-# on the hard pairs?
+# on the plain hard pairs?
 
 # %%
 by_layer = {
@@ -483,7 +484,7 @@ fig, ax = plots.lines(range(7), by_layer, "Order of the grades, by layer",
                       "blocks passed", "rank correlation")
 plots.show(fig, alt="Three lines over the blocks: natural pairs under the mean begin "
            "high and end higher; CLS begins lower; hard pairs climb from zero.",
-           fact="; ".join(f"{name}: " + " ".join(f"{x:.2f}" for x in values)
+           fact="\n".join(f"{name}: " + " ".join(f"{x:.2f}" for x in values)
                           for name, values in by_layer.items()).replace("nan", "–"))
 
 # %% [markdown]
@@ -529,6 +530,9 @@ def mean_cosine(vectors):
 # %%
 check("5.4", mean_cosine)
 
+# %% [markdown]
+# The news, block by block, under two poolings:
+
 # %%
 news = [article.text for article in corpora.load_news("test")[:120]]
 news_layers, news_mask, _ = read(news)
@@ -561,7 +565,7 @@ for hidden, news_vectors in zip(layers, pooled["mean"]):
                  "centred": round(pooling.mean_cosine(rest - axis), 2),
                  "rank correlation": round(plainly[0], 2),
                  "gain by centring": interval(gain)})
-pd.DataFrame(rows).rename_axis("blocks")
+pd.DataFrame(rows, [f"blocks passed: {n}" for n in range(7)])
 
 # %% [markdown]
 # *Read the output.* Centring opens the cone in every layer. The order gains a little in
@@ -639,10 +643,10 @@ for name, ranks in {"dot product": by_dot, "distance": by_gap}.items():
 import timeit
 
 lengths = f"{raw.norm(dim=1).min():.1f} to {raw.norm(dim=1).max():.1f}"
-stretched = raw * torch.linspace(0.1, 9, len(raw))[:, None]
+stretched = raw * torch.linspace(0.1, 9, len(raw))[:, None]  # new lengths
 kept = bool(np.abs(cosines(stretched) - found["mean"]).max() < 1e-5)
 off = (unit @ unit.T - pooling.cosine(raw, raw)).abs().max().item()
-many, query = raw.repeat(40, 1), raw[0]
+many, query = raw.repeat(40, 1), raw[0]  # enough rows to be timed
 dot, angle = (min(timeit.repeat(way, number=3, repeat=9)) for way in (
     lambda: many @ query, lambda: pooling.cosine(many, query)))
 low, high = np.percentile(by_angle - by_gap, [2.5, 97.5])
@@ -710,7 +714,7 @@ zero = {"two random sentences": pooling.mean_cosine(unit),
         "two random words": pooling.mean_cosine(torch.from_numpy(model.encode(words))),
         "hard pairs graded 0": float(hard_found["mean"][hard_grades == 0].mean())}
 trial(
-    claim("C183", ", ".join(f"{name} {value:.2f}" for name, value in zero.items()),
+    claim("C183", ", ".join(f"{name}: {value:.2f}" for name, value in zero.items()),
           "partly" if zero["two random sentences"] < 0.1
           < zero["two random words"] else False),
     claim("C315", f"{every.min():.2f} to {every.max():.2f} among our sentences",
@@ -792,8 +796,8 @@ explore(bill, twin=[dict(first=a, second=b) for a, b in shown],
 # %%
 a, b = (model.trace(text) for text in safe)
 earned = 100 * pooling.receipt(a.hidden[-1], b.hidden[-1]).sum(dim=0)
-print(*(f"{token} {part:.1f}" for token, part in zip(b.tokens, earned)), sep=", ")
 reveal("not", "positive" if earned[b.tokens.index("not")] > 2 else "about zero")
+pd.DataFrame([[f"{part:.1f}" for part in earned]], ["earned"], b.tokens)
 
 # %% [markdown]
 # *Read the output.* *not* earns least, and still it **adds**: no cell says "but the
@@ -865,7 +869,8 @@ trial(
 )
 
 # %% [markdown]
-# The whole way of one sentence, on one page:
+# The whole way of one sentence, on one page, by the numbers of the notebooks. A table of
+# token vectors begins with the first numbers of `[CLS]`:
 
 # %%
 trace = traces["server"]
@@ -882,7 +887,7 @@ everyone = torch.stack([t.vector for t in traces.values()])
 nearest = (everyone @ everyone.T).fill_diagonal_(-1).max(dim=1)
 score, hit = nearest.values[0].item(), list(traces)[nearest.indices[0]]
 page.append(("09", "nearest text", sentences[hit], f"{score:.2f}"))
-pd.DataFrame(page, columns=["notebook", "stage", "[CLS] begins", "size"])
+pd.DataFrame(page, columns=["notebook", "stage", "it begins", "size"])
 
 # %% [markdown]
 # *Read the output.* Numbers all the way, each of which you can now make yourself; and at
@@ -1001,6 +1006,9 @@ def encode_long(ids, limit, encode):
 
 # %%
 check("5.8", encode_long)
+
+# %% [markdown]
+# The two pages once more, in windows:
 
 # %%
 def in_windows(text, size=200):

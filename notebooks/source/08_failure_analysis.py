@@ -1081,6 +1081,8 @@ check("8.7", numbers_count)
 # saw little or nothing of it.
 #
 # ## Quiz
+#
+# Open the answer that you would give; every answer has its reason.
 
 # %%
 scorecard()

@@ -11,7 +11,7 @@ QUESTIONS = (
             "A bag of tokens": "Every order of the same tokens gets the same vector.",
             "Noise": "Each token still brings its row, and attention still mixes them.",
             "The same as before, more or less": "You measured the loss on graded "
-            "pairs: it was large.",
+            "pairs: on the hard ones it was large.",
         },
         correct="A bag of tokens",
     ),
