@@ -1102,11 +1102,11 @@ check("7.8", collate)
 # ## On real news, with another model
 #
 # The same call runs on your data. With the csv of AG News on your disk (class 1-4, title,
-# description), and with the network for a model from the Hub:
+# description; or `load_news(hub=True)`), and for a model from the Hub with the network,
+# which `COURSE_ONLINE=1` in the environment allows:
 #
 # ```python
-# # COURSE_ONLINE=1 in the environment
-# news = corpora.load_news(path="train.csv")  # or load_news(hub=True)
+# news = corpora.load_news(path="train.csv")
 # model = finetune.LibraryClassifier("distilbert-base-uncased")
 # finetune.train_classifier(model, news[:2000], news[2000:2500],
 #                           epochs=2, learning_rate=5e-5, folder="my_run")
