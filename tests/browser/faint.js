@@ -27,6 +27,8 @@
       c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
+  // Pictures, and what JupyterLab colours by itself: listings in texts, as its own cells.
+  const ALIEN = "svg, .headerlink, .jp-MarkdownOutput pre";
   const faint = [];
   const scope = window.FAINT_SCOPE || ".bd-article";
   for (const root of document.querySelectorAll(scope)) {
@@ -34,7 +36,7 @@
     while (walk.nextNode()) {
       const text = walk.currentNode.textContent.trim();
       const element = walk.currentNode.parentElement;
-      if (!text || !element.checkVisibility() || element.closest("svg, .headerlink")) continue;
+      if (!text || !element.checkVisibility() || element.closest(ALIEN)) continue;
       const style = getComputedStyle(element);
       let opacity = 1;
       for (let e = element; e; e = e.parentElement) opacity *= getComputedStyle(e).opacity;
