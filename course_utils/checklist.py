@@ -89,14 +89,14 @@ def passes(capability: Capability, encode: Encode) -> np.ndarray:
 def run(
     suite: Sequence[Capability],
     encode: Encode,
-    report: Callable[[int, int], object] | None = None,
+    after: Callable[[int, int], object] | None = None,
 ) -> dict[str, np.ndarray]:
     """Run every capability of a suite: name -> (cases,) of bool.
 
     Args:
         suite: the capabilities, each with a name of its own.
         encode: the encoder under test.
-        report: called after each with how many are done and how many there are.
+        after: called after each with how many are done and how many there are.
 
     Raises:
         ValueError: two capabilities have one name; else as ``passes``.
@@ -107,8 +107,8 @@ def run(
     passed = {}
     for done, capability in enumerate(suite, start=1):
         passed[capability.name] = passes(capability, encode)
-        if report:
-            report(done, len(suite))
+        if after:
+            after(done, len(suite))
     return passed
 
 

@@ -72,8 +72,7 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     expected, _, data = Path(path).read_bytes().partition(b"\n")
     if hashlib.sha256(data).hexdigest().encode() != expected:
         raise CheckpointError(
-            f"{Path(path).name} is cut short or altered: "
-            "its bytes do not have the sha256 that its first line states"
+            f"{Path(path).name} is cut short or altered (its sha256 differs)"
         )
     try:
         stored = from_bytes(data)

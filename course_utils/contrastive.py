@@ -310,7 +310,7 @@ def adapt(
     temperature: float = 0.05,
     frozen_layers: int = 3,
     seed: int = 0,
-    after: Callable[[int, float], None] | None = None,
+    after: Callable[[int, int], object] | None = None,
 ) -> tuple[MiniLM, list[float]]:
     """Train a copy of the model on pairs; no two of a batch are from one runbook.
 
@@ -323,7 +323,7 @@ def adapt(
         temperature: as in ``info_nce``.
         frozen_layers: as in ``trainable_copy``.
         seed: the order of the pairs; nothing else is random.
-        after: called with each step's number, from 1, and its loss.
+        after: called after each batch with how many pairs were read, and of how many.
 
     Returns:
         The trained copy, sealed, with a fingerprint of its own, and the loss of each
@@ -343,20 +343,20 @@ def adapt(
     twin = trainable_copy(model, frozen_layers)
     learning = [p for p in twin.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(learning, lr=learning_rate, weight_decay=0.0)
-    order, history = random.Random(seed), []
+    order, history, read = random.Random(seed), [], 0
     for _ in range(epochs):
         shuffled = order.sample(list(pairs), len(pairs))
         keys = [pair.runbook for pair in shuffled]
         for rows in batches_without_twins(keys, batch_size):
-            if len(rows) < 2:
-                continue
-            batch = [shuffled[row] for row in rows]
-            texts = [p.anchor for p in batch] + [p.positive for p in batch]
-            loss = info_nce(*embed(twin, texts).chunk(2), temperature)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            history.append(loss.item())
+            read += len(rows)
+            if len(rows) > 1:
+                batch = [shuffled[row] for row in rows]
+                texts = [p.anchor for p in batch] + [p.positive for p in batch]
+                loss = info_nce(*embed(twin, texts).chunk(2), temperature)
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                history.append(loss.item())
             if after:
-                after(len(history), history[-1])
+                after(read, epochs * len(pairs))
     return seal(twin), history

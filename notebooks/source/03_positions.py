@@ -588,9 +588,9 @@ for which, pairs in sets.items():
     columns[which] = [f"{drawn[which, name][0]:.2f}" for name in tables]
     columns[f"{which}, minus own"] = [
         "{:+.2f} to {:+.2f}".format(*interval(which, name, "own table"))
-        for name in tables]
+        if name != "own table" else "–" for name in tables]
 reveal("swap", "between own and none" if any(better) else "about as bad as none")
-pd.DataFrame(columns, list(tables)).replace("+0.00 to +0.00", "–")
+pd.DataFrame(columns, list(tables))
 
 # %% [markdown]
 # *Read the output.* A model does not understand "positions", it understands *its*

@@ -29,7 +29,7 @@ from functools import partial
 
 from course_utils import assets, contrastive, corpora, encoder, lookup
 from course_utils.classroom import (
-    check, claim, explore, plots, predict, quiz, reveal, scorecard, session, start,
+    check, claim, explore, plots, predict, progress, quiz, reveal, scorecard, start,
     trial)
 import numpy as np
 import pandas as pd
@@ -756,17 +756,11 @@ predict("adapt", "what gains more?", ["known terms", "unseen runbooks", "both al
 # One pass, three seeds, the longest wait of this notebook; in your own session a line
 # shows the progress.
 
-
 # %%
-def progress(seed, step, loss):
-    """A line for whoever waits; nothing of it is stored."""
-    if session.live():
-        print(f"\rseed {seed}, step {step}, loss {loss:.2f}  ", end="")
-
-
 print(len(pairs), "pairs; held out:", pd.Series(kinds).value_counts().to_dict())
 torch.set_num_threads(2)  # a real model again
-adapted = [contrastive.adapt(model, pairs, seed=seed, after=partial(progress, seed))[0]
+waiting = partial(progress, what="pair")
+adapted = [contrastive.adapt(model, pairs, seed=seed, after=waiting)[0]
            for seed in (0, 1, 2)]
 official, exams = examine(model), [examine(network) for network in adapted]
 prints = {network.fingerprint for network in (model, *adapted)}
@@ -846,8 +840,7 @@ plots.show(
 # first?
 
 # %%
-hasty, _ = contrastive.adapt(
-    model, pairs, learning_rate=1e-3, after=partial(progress, 0))
+hasty, _ = contrastive.adapt(model, pairs, learning_rate=1e-3, after=waiting)
 exam = examine(hasty)
 for name in reversed(tests):
     low, high = interval(name, [exam])

@@ -836,7 +836,11 @@ by_ticket = other_vectors[-len(tickets):]
 labelled["tickets, same request"] = (
     (by_ticket[i] * by_ticket[j]).sum(axis=1), intents[i] == intents[j])
 
+# %% [markdown]
+# In your own session, move the price and watch the line.
 
+
+# %%
 def threshold_lab(corpus, price):
     """Two histograms, the cheapest line between them, and what it costs."""
     cos, same = labelled[corpus]
@@ -895,7 +899,6 @@ for name, encode in {"static": lookup_only, "MiniLM": model.encode}.items():
     found_first[name] = (failures.first_hits(a[same_pairs], b, same_pairs),
                          failures.first_hits(*map(encode, hard), range(len(held))))
 
-# %%
 languages = corpora.load_multilingual()
 english, *foreign = (model.encode([row[code] for row in languages])
                      for code in corpora.LANGUAGES)

@@ -27,7 +27,9 @@ def test_a_notebook_runs_its_widgets_move_and_it_can_be_read(page, lab, name):
     assert page.locator(ERRORS).all_inner_texts() == []
     move_every_widget(page, expected=count_explore(name))
     assert page.evaluate(BAD_HINTS) == []
-    read_in_both_themes(page)
+    for theme in ("Dark", "Light"):
+        page.evaluate(CHANGE_THEME, f"JupyterLab {theme}")
+        read_in(page, theme)
     assert page.problems == []
     assert page.outside == []
 
@@ -99,16 +101,15 @@ CHANGE_THEME = """theme =>
 SCOPE = "FAINT_SCOPE = '.jp-OutputArea-output, .jp-MarkdownOutput'"
 
 
-def read_in_both_themes(page):
+def read_in(page, theme):
     """Everything that the notebook shows, answers opened: the contrast, computed."""
+    body = page.locator(f'body[data-jp-theme-name="JupyterLab {theme}"]')
+    expect(body).to_have_count(1)
     for folded in page.locator(".jp-Notebook details").all():
         folded.evaluate("e => { e.open = true }")
     page.evaluate(SCOPE)
-    for theme in ("JupyterLab Dark", "JupyterLab Light"):
-        page.evaluate(CHANGE_THEME, theme)
-        expect(page.locator(f'body[data-jp-theme-name="{theme}"]')).to_have_count(1)
-        assert page.evaluate(FAINT) == []
-        assert page.evaluate(TOO_WIDE) == []
+    assert page.evaluate(FAINT) == []
+    assert page.evaluate(TOO_WIDE) == []
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
@@ -117,15 +118,9 @@ def test_stored_outputs_can_be_read_in_both_themes(page, lab, theme):
     lab.use_theme(theme)
     try:
         open_notebook(page, lab, "01_tokenization.ipynb")
-        body = page.locator(f'body[data-jp-theme-name="JupyterLab {theme}"]')
-        expect(body).to_have_count(1)
         outputs = page.locator(".jp-OutputArea-output")
         assert outputs.locator('span[style*="background-color:"]').count() > 100
-        for answer in outputs.locator("details").all():
-            answer.evaluate("e => { e.open = true }")
-        page.evaluate(SCOPE)
-        assert page.evaluate(FAINT) == []
-        assert page.evaluate(TOO_WIDE) == []
+        read_in(page, theme)
     finally:
         lab.use_theme("Light")
 

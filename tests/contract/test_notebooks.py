@@ -86,6 +86,7 @@ def test_the_file_is_canonical(pair):
 def test_cells_are_short(pair, notebook):
     sizes = [rules.code_lines(cell.source) for cell in code_cells(notebook)]
     assert max(sizes) <= 25
+    assert max(cell.source.count("\n") + 1 for cell in code_cells(notebook)) <= 25
     assert statistics.quantiles(sizes, n=10)[-1] <= 15
     assert statistics.median(sizes) <= 8
     content = [cell for cell in code_cells(notebook) if not rules.is_check(cell.source)]
