@@ -339,7 +339,7 @@ class MiniLM(nn.Module):
 
 
 def batches(
-    lengths: Sequence[int], batch_size: int, budget: int = 512
+    lengths: Sequence[int], batch_size: int, budget: int = 1024
 ) -> Iterator[list[int]]:
     """Share texts out to batches of similar length, longest first.
 
