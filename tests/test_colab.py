@@ -40,7 +40,9 @@ import nbformat
 notebook = nbformat.read("lesson.ipynb", as_version=4)
 NotebookClient(notebook, timeout=1200, kernel_name="python3").execute()
 print(json.dumps([
-    "".join(o.get("text", "") for o in cell.outputs) for cell in notebook.cells
+    "".join(o.get("text", "") + o.get("data", {}).get("image/svg+xml", "")
+            for o in cell.outputs)
+    for cell in notebook.cells
 ]))
 """
 
@@ -105,6 +107,7 @@ def test_the_first_cells_of_a_notebook_run_and_nothing_in_memory_was_touched(hos
     printed = json.loads(run(python, "-c", PLAY, folder=folder).splitlines()[-1])
     assert "No restart is needed" in printed[1]
     assert "01 tokenization: ready" in printed[2]
+    assert "<title>The pipeline: text, tokenization" in printed[2]  # no folder, a copy
     after = versions(python, folder)
     assert {name: after[name] for name in HELD} == {name: before[name] for name in HELD}
     assert "course_utils" in after or "course-utils" in after

@@ -13,7 +13,7 @@ STAGES = (
     ("positions", "03", "Positions", "rows that know their place"),
     ("attention", "04", "Attention", "rows that saw each other"),
     ("pooling", "05", "Pooling", "one vector"),
-    ("search", "09", "Search", "the nearest text"),
+    ("rag_search", "09", "Search", "the nearest text"),
 )
 TRAINING = (
     ("contrastive", "06", "Contrastive training"),
@@ -85,7 +85,7 @@ def alt(topic: str) -> str:
 def write_all(check: bool = False) -> int:
     """Write every pipeline picture; with ``check`` count those that differ."""
     differ = 0
-    for topic in ("start", *(stage[0] for stage in STAGES + TRAINING)):
+    for topic in ("start_here", *(stage[0] for stage in STAGES + TRAINING)):
         path = NOTEBOOKS / "images" / f"pipeline_{topic}.svg"
         text = pipeline(topic)
         if path.exists() and path.read_text(encoding="utf-8") == text:

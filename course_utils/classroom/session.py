@@ -42,6 +42,8 @@ def progress(done: int, total: int, what: str = "step") -> None:
 def start(stem: str) -> None:
     """Begin a lesson: one seed, fixed threads, one plot style, quiet libraries.
 
+    Without the folder that its pipeline picture lies in (on Colab), show that, too.
+
     Args:
         stem: the notebook's name without its ending, such as ``"01_tokenization"``.
 
@@ -57,7 +59,9 @@ def start(stem: str) -> None:
 
     import numpy as np
     import pandas as pd
+    from IPython.display import display
 
+    from course_utils import hosted
     from course_utils.classroom import plots
 
     current.__init__(stem=stem)
@@ -67,6 +71,8 @@ def start(stem: str) -> None:
     plots.use_style()
     _quiet()
     print(f"{number} {topic.replace('_', ' ')}: ready")
+    if picture := hosted.pipeline(topic):
+        display(picture)
 
 
 def _quiet() -> None:

@@ -38,7 +38,7 @@ start("00_start_here")
 ready()
 
 # %% [markdown]
-# ![The pipeline: text, tokenization, lookup, positions, attention, pooling, search.](images/pipeline_start.svg)
+# ![The pipeline: text, tokenization, lookup, positions, attention, pooling, search.](images/pipeline_start_here.svg)
 #
 # ## A search engine in six lines
 #

@@ -39,7 +39,7 @@ from course_utils.classroom.rehearsal import serve
 start("09_rag_search")
 
 # %% [markdown]
-# ![The pipeline: text, tokenization, lookup, positions, attention, pooling, search. Today: search.](images/pipeline_search.svg)
+# ![The pipeline: text, tokenization, lookup, positions, attention, pooling, search. Today: search.](images/pipeline_rag_search.svg)
 #
 # ## Search in six lines
 #

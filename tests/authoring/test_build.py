@@ -33,7 +33,7 @@ LESSON = """\
 # %% [markdown]
 # # 01 · What is six times seven?
 #
-# ![The pipeline, with one box of it lit](images/pipeline_start.svg)
+# ![The pipeline, with one box of it lit](images/pipeline_start_here.svg)
 
 # %%
 import os
@@ -150,7 +150,7 @@ def test_a_build_leaves_no_half_written_file_behind(built, course):
 
 def test_a_build_writes_the_pictures(built, course):
     found = {path.name for path in (course / "notebooks" / "images").iterdir()}
-    assert {"pipeline_start.svg", "pipeline_tokenization.svg"} <= found
+    assert {"pipeline_start_here.svg", "pipeline_tokenization.svg"} <= found
 
 
 def test_the_kernel_knows_that_nobody_is_at_the_keyboard(student):

@@ -49,6 +49,16 @@ def test_the_line_reads_as_words(capsys):
     assert capsys.readouterr().out == "08 failure analysis: ready\n"
 
 
+def test_a_lesson_without_its_folder_shows_the_picture(capsys, monkeypatch):
+    """As on Colab; the package brings a copy."""
+    shown = []
+    monkeypatch.setattr("course_utils.hosted.pipeline", lambda topic: f"of {topic}")
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    start("01_tokenization")
+    assert shown == ["of tokenization"]
+    assert capsys.readouterr().out == "01 tokenization: ready\n"
+
+
 def test_the_lesson_knows_which_notebook_it_is():
     start("05_pooling")
     assert session.current.stem == "05_pooling"

@@ -440,6 +440,17 @@ def test_the_wheel_holds_the_pictures(unpacked):
     }
 
 
+def test_from_the_wheel_every_notebook_finds_its_picture(unpacked):
+    sources = (ROOT / "notebooks" / "source").glob("[0-9]*.py")
+    topics = [path.stem.partition("_")[2] for path in sources]
+    printed = from_the_wheel(
+        unpacked,
+        "from course_utils import hosted\n"
+        f"for topic in {topics}: print(bool(hosted.pipeline(topic)))\n",
+    )
+    assert printed == ["True"] * len(topics) and len(topics) == 10
+
+
 def test_the_wheel_asks_for_what_the_project_asks_for(unpacked):
     [metadata] = unpacked.glob("*.dist-info/METADATA")
     asked = re.findall(r"^Requires-Dist: (.+)$", metadata.read_text("utf-8"), re.M)
