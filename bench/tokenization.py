@@ -81,18 +81,22 @@ def vocabularies(text: str, rounds: int) -> list[Row]:
         return lambda: [known[name].encode(line) for line in lines]
 
     seconds = in_turn({name: all_lines(name) for name in known}, rounds)
+    rate = {name: counts[name] / min(seconds[name]) / 1e3 for name in known}
+    width = {name: sum(map(len, lines)) / counts[name] for name in known}
+    others = [name for name in known if name != "wordpiece"]
     rows = []
-    for name in known:
+    for name in others:
         share = counts[name] / counts["wordpiece"]
-        ratios = [share * r for r in faster(seconds, name, "wordpiece")]
         rows.append(
             row(
                 f"{name}, line by line",
                 "wordpiece",
-                ratios,
+                [share * ratio for ratio in faster(seconds, name, "wordpiece")],
                 unit="times the tokens a second",
-                thousand_tokens_per_second=counts[name] / min(seconds[name]) / 1e3,
-                characters_per_token=sum(map(len, lines)) / counts[name],
+                thousand_tokens_per_second=f"{rate[name]:.0f} against "
+                f"{rate['wordpiece']:.0f}",
+                characters_per_token=f"{width[name]:.2f} against "
+                f"{width['wordpiece']:.2f}",
             )
         )
     return rows
