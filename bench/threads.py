@@ -31,19 +31,15 @@ class Worker:
     """A process with one setting that encodes the texts whenever it is told to."""
 
     def __init__(self, threads: int, waiting: str, texts: int) -> None:
-        environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
-        if waiting:
-            environment["OMP_WAIT_POLICY"] = waiting
         self.process = subprocess.Popen(
             [
                 sys.executable,
                 str(Path(__file__).resolve()),
-                f"--work={threads},{texts}",
+                f"--work={threads},{texts},{waiting}",
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment,
         )
         self.wait()
 
@@ -65,8 +61,12 @@ class Worker:
         self.process.wait(timeout=60)
 
 
-def work(threads: int, number: int) -> None:
-    import torch  # before the course, whose default of waiting would come first
+def work(threads: int, number: int, waiting: str) -> None:
+    # The course has set its own way by now; torch reads it when it is loaded.
+    os.environ.pop("OMP_WAIT_POLICY")
+    if waiting:
+        os.environ["OMP_WAIT_POLICY"] = waiting
+    import torch
 
     from course_utils.encoder import MiniLM
 
@@ -114,6 +114,7 @@ if __name__ == "__main__":
     asked = [arg[7:] for arg in sys.argv if arg.startswith("--work=")]
     if asked:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        work(*map(int, asked[0].split(",")))
+        threads, number, waiting = asked[0].split(",")
+        work(int(threads), int(number), waiting)
     else:
         _common.run("threads", TITLE, ABOUT, measure)

@@ -14,8 +14,8 @@ import os
 
 __version__ = "0.1.0"
 
-# Threads of a finished parallel region sleep instead of spinning: on a machine shared
-# with a browser this is worth far more than the few percent that it costs when idle.
+# Threads of a finished parallel region sleep instead of spinning: beside a busy process
+# the model is half as fast again, alone it loses a tenth or two (bench/threads.py).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # tokenizers would warn after a fork; our batches are small.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

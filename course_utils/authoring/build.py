@@ -79,6 +79,7 @@ def execute(source: Path, edition: str) -> str:
         kernel_name="python3",
         record_timing=False,
         store_widget_state=False,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
         resources={"metadata": {"path": str(NOTEBOOKS)}},
     )
     client.execute()
