@@ -38,9 +38,9 @@ def kinds(quick: bool) -> dict[str, list[str]]:
     pages = [page.text for page in corpora.load_runbooks()]
     long = [page for page in pages if len(page.split()) > 200]
     return {
-        "short": titles[: 20 if quick else 300],
+        "short": titles[: 20 if quick else 200],
         "mixed": _common.mixed_texts(20 if quick else 1_000),
-        "long": (long or pages)[: 2 if quick else 20],
+        "long": (long or pages)[: 2 if quick else 15],
     }
 
 
@@ -62,7 +62,7 @@ def measure(quick: bool = False) -> list[Row]:
     first, second = ours(), library()
     rows = []
     for kind, texts in kinds(quick).items():
-        some = texts[:: 1 + len(texts) // 500]
+        some = texts[:: 1 + len(texts) // 100]
         vectors = first(some), second(some)
         difference = float(np.abs(vectors[0] - vectors[1]).max())
         if not difference <= 1e-5:
