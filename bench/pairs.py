@@ -14,7 +14,7 @@ import torch
 from _common import Row, in_turn, row
 
 from course_utils import assets, corpora
-from course_utils.encoder import MiniLM, batches, pad
+from course_utils.encoder import MiniLM
 
 TITLE = "The most similar pair among 10,000 sentences"
 ABOUT = (
@@ -76,13 +76,7 @@ def joint(model: MiniLM, pairs: list[tuple[str, str]]) -> np.ndarray:
     found = assets.tokenizer()(list(firsts), list(seconds), truncation=True)
     found = [ids[: model.max_tokens] for ids in found["input_ids"]]
     head = torch.ones(model.words.shape[1])
-    scores, order = [], []
-    with torch.inference_mode():
-        for chosen in batches([len(ids) for ids in found], 64):
-            hidden, _ = model.hidden_states(*pad([found[i] for i in chosen]))
-            scores.append(hidden[-1][:, 0] @ head)
-            order += chosen
-    return torch.cat(scores)[torch.tensor(order).argsort()].numpy()
+    return np.array(model.read(found, lambda last, mask: last[:, 0] @ head))
 
 
 def measure(quick: bool = False) -> list[Row]:

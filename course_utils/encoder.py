@@ -10,16 +10,23 @@ Library: ``sentence_transformers.SentenceTransformer``. Papers: Wang et al. 2020
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_utils import assets, attention, lookup, pooling
+from course_utils import assets, attention, lookup, pooling, threads
+
+# A batch of so few tokens is read as fast by one thread as by two (bench/threads.py).
+LIGHT = 32
+
+Kept = TypeVar("Kept")
 
 
 class TruncationWarning(UserWarning):
@@ -154,9 +161,8 @@ class MiniLM(nn.Module):
                 raise TypeError(f"text {number} is {type(text).__name__}, not a string")
         if not texts:
             return []
-        found = assets.tokenizer()(
-            list(map(assets.encodable, texts)), truncation=False, verbose=False
-        )["input_ids"]
+        read = list(map(assets.encodable, texts))
+        found = [one.ids for one in assets.fast_tokenizer().encode_batch_fast(read)]
         cut = sum(len(ids) > self.max_tokens for ids in found)
         if cut:
             warnings.warn(
@@ -265,19 +271,22 @@ class MiniLM(nn.Module):
     def encode(
         self,
         texts: Sequence[str],
-        batch_size: int = 64,
+        batch_size: int | None = None,
         normalize: bool = True,
         change: Change = Change(),
     ) -> np.ndarray:
         """Texts to vectors, the same as ``SentenceTransformer.encode`` gives.
 
-        Texts of similar length share a batch, so that little is computed for padding.
+        Texts of similar length share a batch, so that little is computed for padding;
+        batches are computed side by side, each on one thread (``threads.spread``).
 
         Args:
             texts: any list of strings, an empty one too.
-            batch_size: texts per batch at most; see ``batches``.
+            batch_size: texts per batch; by default the number of tokens decides, see
+                ``batches``.
             normalize: scale each vector to length 1, as the model's own files say.
-            change: what to change, for an experiment.
+            change: what to change, for an experiment; several batches may call its
+                functions at the same time.
 
         Returns:
             float32 (len(texts), dim), in the order of the texts.
@@ -289,23 +298,58 @@ class MiniLM(nn.Module):
             TypeError: not a list of strings.
             ValueError: ``batch_size`` is below 1, or a vector is zero or not finite.
         """
-        if batch_size < 1:
+        if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         found = self.tokenize(texts)
         if not found:
             return np.empty((0, self.words.shape[1]), dtype=np.float32)
-        order, pooled = [], []
-        with torch.inference_mode():
-            for chosen in batches([len(ids) for ids in found], batch_size):
+        pooled = self.read(
+            found,
+            lambda last, mask: change.pool(last.float(), mask),
+            batch_size,
+            change,
+        )
+        vectors = torch.stack(pooled)
+        return (pooling.normalize(vectors) if normalize else vectors).numpy()
+
+    def read(
+        self,
+        found: Sequence[Sequence[int]],
+        take: Callable[[Tensor, Tensor], Iterable[Kept]],
+        batch_size: int | None = None,
+        change: Change = Change(),
+    ) -> list[Kept]:
+        """Run the blocks over any number of texts and keep a part of what leaves them.
+
+        Args:
+            found: ids of each text, as ``tokenize`` gives them.
+            take: maps the last hidden states (batch, tokens, dim) and the mask (batch,
+                tokens) to what is kept of each row; it is called for several batches at
+                the same time.
+            batch_size: texts per batch; by default the number of tokens decides, see
+                ``batches``.
+            change: what to change, for an experiment.
+
+        Returns:
+            What was kept of each text, in their order.
+
+        Raises:
+            ValueError: as ``hidden_states``.
+        """
+
+        def one(chosen: list[int]) -> list[Kept]:
+            with torch.inference_mode():
                 ids, mask = pad([found[i] for i in chosen])
                 for hidden, _ in self.blocks(ids, mask, change):
                     last = hidden
-                pooled.append(change.pool(last.float(), mask))
-                order += chosen
-            vectors = torch.cat(pooled)[torch.tensor(order).argsort()]
-            if normalize:
-                vectors = pooling.normalize(vectors)
-        return vectors.numpy()
+                return list(take(last, mask))
+
+        lengths = list(map(len, found))
+        shares = list(batches(lengths, batch_size))
+        kept = threads.spread(one, shares, light=sum(lengths) <= LIGHT)
+        order = [i for chosen in shares for i in chosen]
+        by_text = dict(zip(order, itertools.chain(*kept), strict=True))
+        return [by_text[i] for i in range(len(found))]
 
     def trace(self, text: str, change: Change = Change()) -> Trace:
         """Follow one text through every stage.
@@ -327,7 +371,7 @@ class MiniLM(nn.Module):
             places = change.positions(torch.arange(ids.shape[1]), self.positions)
         return Trace(
             text=text,
-            tokens=assets.tokenizer().convert_ids_to_tokens(ids[0].tolist()),
+            tokens=list(map(assets.fast_tokenizer().id_to_token, ids[0].tolist())),
             ids=ids[0],
             rows=rows,
             with_positions=rows + places,
@@ -339,26 +383,34 @@ class MiniLM(nn.Module):
 
 
 def batches(
-    lengths: Sequence[int], batch_size: int, budget: int = 512
+    lengths: Sequence[int], batch_size: int | None = None, budget: int | None = None
 ) -> Iterator[list[int]]:
     """Share texts out to batches of similar length, longest first.
 
     Args:
         lengths: tokens of each text.
-        batch_size: texts per batch at most.
+        batch_size: texts per batch; by default as many as the budget allows.
         budget: tokens per batch at most, padding included, unless one text alone has
-            more. Larger batches are a little faster at best, and what memory they
-            took stays with the process: with 1,024 tokens some 30 MB more.
+            more. By default none if there is a batch size. Else a quarter of all, so
+            that a few texts too are work for several threads, but at least 64, and at
+            most 512: what larger batches hold outgrows the processor's cache.
 
     Yields:
         The numbers of the texts in a batch.
 
-    >>> list(batches([3, 9, 2, 3], batch_size=2, budget=10))
-    [[1], [0, 3], [2]]
+    >>> list(batches([3, 9, 2, 3], budget=10))
+    [[1], [0, 3, 2]]
+    >>> list(batches([3, 9, 2, 3], batch_size=2))
+    [[1, 0], [3, 2]]
     """
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    if batch_size is None and budget is None:
+        budget = min(512, max(64, sum(lengths) // 4))
     while order:
-        fit = max(1, min(batch_size, budget // lengths[order[0]]))
+        fit = len(order)
+        if budget is not None:
+            fit = max(1, budget // max(1, lengths[order[0]]))
+        fit = min(fit, batch_size or fit)
         yield order[:fit]
         order = order[fit:]
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from course_utils import assets, pooling
-from course_utils.encoder import MiniLM, batches, pad
+from course_utils.encoder import MiniLM
 
 
 def token_states(model: MiniLM, texts: Sequence[str]) -> list[Tensor]:
@@ -34,15 +34,12 @@ def token_states(model: MiniLM, texts: Sequence[str]) -> list[Tensor]:
     Returns:
         One (tokens, dim) per text; their mean, scaled to length 1, is ``encode(text)``.
     """
-    ids = model.tokenize(texts)
-    states: list[Tensor] = [torch.empty(0)] * len(ids)
-    with torch.inference_mode():
-        for chosen in batches([len(row) for row in ids], 32):
-            padded, mask = pad([ids[i] for i in chosen])
-            hidden, _ = model.hidden_states(padded, mask)
-            for i, rows in zip(chosen, hidden[-1], strict=True):
-                states[i] = rows[: len(ids[i])].clone()
-    return states
+
+    def real(last: Tensor, mask: Tensor) -> list[Tensor]:
+        sizes = mask.sum(dim=1)
+        return [rows[:size].clone() for rows, size in zip(last, sizes, strict=True)]
+
+    return model.read(model.tokenize(texts), real)
 
 
 def late_chunks(
@@ -62,8 +59,7 @@ def late_chunks(
     Raises:
         ValueError: the states are not those of this text, or no passage has a token.
     """
-    marks = assets.tokenizer()(text, return_offsets_mapping=True, verbose=False)
-    places = marks["offset_mapping"]
+    places = assets.fast_tokenizer().encode(assets.encodable(text)).offsets
     if len(places) != len(states):
         raise ValueError(
             f"the text has {len(places)} tokens but the states are of {len(states)}: "

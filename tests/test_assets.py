@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils import assets
+from course_utils import assets, corpora
 from course_utils.assets import ASSETS, MINILM, MISTRAL, TIKTOKEN, Asset, AssetError
 
 ROOT = Path(__file__).parents[1]
@@ -695,3 +695,39 @@ def test_the_vocabulary_file_and_the_tokenizer_agree():
     rows = (assets.folder(MINILM) / "vocab.txt").read_text("utf-8").splitlines()
     fast = json.loads((assets.folder(MINILM) / "tokenizer.json").read_text("utf-8"))
     assert fast["model"]["vocab"] == {piece: i for i, piece in enumerate(rows)}
+
+
+# -- the model's tokenizer, without transformers ---------------------------------------
+
+
+@steady
+@given(text=any_text)
+def test_the_light_tokenizer_gives_the_ids_and_places_of_the_library(text):
+    text = assets.encodable(text)
+    wanted = assets.tokenizer()(text, return_offsets_mapping=True, verbose=False)
+    found = assets.fast_tokenizer().encode(text)
+    assert found.ids == wanted["input_ids"]
+    assert found.offsets == wanted["offset_mapping"]
+
+
+def test_the_light_tokenizer_agrees_on_everything_the_course_reads():
+    texts = [article.text for article in corpora.load_news()]
+    texts += [page.text for page in corpora.load_runbooks()]
+    texts += [*SPECIAL_TEXTS, "", " ", "word " * 600]
+    wanted = assets.tokenizer()(texts, truncation=False, verbose=False)["input_ids"]
+    found = assets.fast_tokenizer().encode_batch_fast(texts)
+    assert [one.ids for one in found] == wanted
+
+
+def test_the_light_tokenizer_neither_cuts_nor_pads():
+    one, other = assets.fast_tokenizer().encode_batch(["cat " * 300, "cat"])
+    assert (len(one.ids), len(other.ids)) == (302, 3)
+
+
+def test_the_model_reads_a_text_without_loading_transformers():
+    done = run_python(
+        "import sys\n"
+        "from course_utils.encoder import MiniLM\n"
+        "print(MiniLM.load().encode(['a cat']).shape, 'transformers' in sys.modules)"
+    )
+    assert done.stdout.strip() == "(1, 384) False", done.stderr

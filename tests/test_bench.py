@@ -185,7 +185,9 @@ def test_no_result_names_a_path_of_the_machine(common):
 # -- the scripts, in small -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("topic", ["tokenization", "recounting", "pairs", "search"])
+@pytest.mark.parametrize(
+    "topic", ["threads", "tokenization", "recounting", "pairs", "search"]
+)
 def test_a_script_measures_in_small(bench, common, topic):
     rows = bench(topic).measure(quick=True)
     assert rows

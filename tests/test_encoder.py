@@ -211,8 +211,8 @@ def test_a_long_neighbour_changes_nothing(model):
 @settings(derandomize=True, deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 256), max_size=60),
-    size=st.integers(1, 70),
-    budget=st.integers(1, 2000),
+    size=st.none() | st.integers(1, 70),
+    budget=st.none() | st.integers(1, 2000),
 )
 def test_batches_hold_every_text_once_and_keep_within_their_bounds(
     lengths, size, budget
@@ -221,9 +221,48 @@ def test_batches_hold_every_text_once_and_keep_within_their_bounds(
     numbers = [i for batch in made for i in batch]
     assert sorted(numbers) == list(range(len(lengths)))
     assert [lengths[i] for i in numbers] == sorted(lengths, reverse=True)
+    if size is None and budget is None:
+        budget = 512
     for batch in made:
-        assert len(batch) <= size
-        assert len(batch) == 1 or len(batch) * lengths[batch[0]] <= budget
+        assert size is None or len(batch) <= size
+        within = budget is None or len(batch) * lengths[batch[0]] <= budget
+        assert len(batch) == 1 or within
+
+
+def test_a_batch_size_alone_is_kept_exactly():
+    assert list(map(len, batches([200] * 10, batch_size=4))) == [4, 4, 2]
+
+
+def test_a_few_texts_are_several_batches_and_many_fill_theirs():
+    assert len(list(batches([100] * 4))) == 4
+    assert len(list(batches([5] * 8))) == 1
+    assert {len(batch) * 16 for batch in batches([16] * 320)} == {512}
+
+
+@pytest.mark.parametrize("number", [1, 7, 40])
+def test_texts_are_read_in_their_order_whatever_the_batches(model, number):
+    found = [[101, *range(2000, 2000 + (i * 7) % 30), 102] for i in range(number)]
+    sizes = model.read(found, lambda last, mask: mask.sum(dim=1).tolist())
+    assert sizes == list(map(len, found))
+
+
+def test_a_text_without_a_single_id_is_refused(model):
+    with pytest.raises(ValueError, match="all padding"):
+        model.read([[101, 102], []], lambda last, mask: mask)
+
+
+def test_the_threads_change_nothing_about_a_list(model):
+    """Not the last bit: a batch is computed on one thread, however many there are."""
+    texts = [article.text for article in corpora.load_news("train")[:24]]
+    before = torch.get_num_threads()
+    try:
+        made = []
+        for number in (1, 2, 3):
+            torch.set_num_threads(number)
+            made.append(model.encode(texts))
+    finally:
+        torch.set_num_threads(before)
+    assert np.array_equal(made[0], made[1]) and np.array_equal(made[0], made[2])
 
 
 def test_pad_fills_up_on_the_right():
@@ -421,7 +460,8 @@ def test_forgetting_the_mask_makes_neighbours_matter(model):
     forgot = Change(attend=encoder.forget_mask)
     alone = model.encode(texts[:1], change=forgot)
     assert furthest(alone, model.encode(texts[:1])) <= 1e-6
-    assert furthest(alone, model.encode(texts, change=forgot)[:1]) > 0.01
+    together = model.encode(texts, batch_size=2, change=forgot)
+    assert furthest(alone, together[:1]) > 0.01
 
 
 def test_attention_can_be_cut_for_each_query(model):

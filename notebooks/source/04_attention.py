@@ -223,11 +223,11 @@ check("4.2", masked_softmax)
 
 # %%
 text = sentences["server"]
-alone = model.encode([text])[0]
-forget = encoder.Change(attend=encoder.forget_mask)
+alone, forget = model.encode([text])[0], encoder.Change(attend=encoder.forget_mask)
 for length in (20, 60, 120, 240):
-    batch = [text, " ".join(["crate"] * (length - 2))]
-    kept, forgot = model.encode(batch)[0], model.encode(batch, change=forget)[0]
+    both = [text, " ".join(["crate"] * (length - 2))]
+    kept = model.encode(both, batch_size=2)[0]
+    forgot = model.encode(both, batch_size=2, change=forget)[0]
     print(f"padded to {length:>3}: mask kept {kept @ alone:.2f}, "
           f"forgotten {forgot @ alone:.2f}")
 

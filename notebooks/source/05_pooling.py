@@ -904,7 +904,7 @@ pd.DataFrame(page, columns=["notebook", "stage", "it begins", "size"])
 # %%
 def patient_a(texts):
     recipe = encoder.Change(pool=lambda hidden, mask: hidden.mean(dim=1))
-    return model.encode(texts, change=recipe)
+    return model.encode(texts, batch_size=len(texts), change=recipe)
 
 
 def patient_b(texts):

@@ -164,7 +164,7 @@ def test_the_later_topics_take_an_encoder_as_an_argument(topic):
 @pytest.mark.skipif("encoder" not in modules(), reason="there is no encoder yet")
 def test_the_encoder_is_put_together_from_the_topics_of_the_model():
     used = own("course_utils.encoder")
-    assert used <= SHARED | set(CHAIN)
+    assert used <= SHARED | set(CHAIN) | {"threads"}
     assert {"attention", "pooling"} <= used
 
 
