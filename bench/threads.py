@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import _common
@@ -129,11 +130,11 @@ def measure(quick: bool = False) -> list[Row]:
             for place in ("alone", "beside a neighbour"):
                 with neighbour(place):
                     seconds = in_turn(
-                        {n: lambda w=w, k=kind: w(k) for n, w in workers.items()},
+                        {n: partial(worker, kind) for n, worker in workers.items()},
                         rounds=2 if quick else 5,
                     )
                 for name in list(SETTINGS)[1:]:
-                    goal = None if kind == ONE else 0.9
+                    goal = None if kind == ONE else 0.9  # see ABOUT
                     ratios = faster(seconds, COURSE, name)
                     rows.append(
                         row(f"{COURSE}: {kind}, {place}", name, ratios, at_least=goal)

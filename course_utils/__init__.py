@@ -15,7 +15,7 @@ import os
 __version__ = "0.1.0"
 
 # Threads that share one product (in a single batch, in training) sleep while they wait,
-# instead of spinning: beside a busy process that is more than twice as fast, alone it
+# instead of spinning: beside a busy process a batch is up to twice as fast, alone it
 # loses a fifth. Lists of texts do not wait at all (threads.py, bench/threads.py).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # tokenizers would warn after a fork; our batches are small.

@@ -4,7 +4,8 @@ The usual way shares every single matrix product out to all threads, and all wai
 the slowest, a hundred times per batch. If one core is taken by another process, each of
 these waits is long. Whole batches have nothing to wait for: a thread that is held up
 takes fewer of them. What several batches give is also the same for every number of
-threads, to the last bit.
+threads, to the last bit. A call made while another one runs does not wait for it: its
+batches are computed one after the other, as they would be without this module.
 
 Library: ``joblib.Parallel(prefer="threads")`` inside ``threadpoolctl``.
 """
@@ -48,11 +49,11 @@ def spread(
     threads = torch.get_num_threads()
     alone = len(jobs) < 2
     if threads < 2 or (alone and not light) or not _changing.acquire(blocking=False):
-        return [function(job) for job in jobs]
+        return list(map(function, jobs))
     try:
         if alone:
             torch.set_num_threads(1)
-            return [function(job) for job in jobs]
+            return list(map(function, jobs))
         with ThreadPoolExecutor(
             threads, initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:

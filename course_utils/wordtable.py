@@ -70,7 +70,7 @@ def minilm_words() -> WordTable:
     >>> minilm_words()["king"].shape
     (384,)
     """
-    vocab = assets.tokenizer().get_vocab()
+    vocab = assets.fast_tokenizer().get_vocab()
     table = assets.weights()["embeddings.word_embeddings.weight"].numpy()
     words = sorted(
         (word for word in vocab if len(word) > 1 and word.isascii() and word.isalpha()),

@@ -219,7 +219,8 @@ check("4.2", masked_softmax)
 
 # %% [markdown]
 # What if you forget it? A sentence shares a batch with a longer text and is padded to its
-# length. We forget the mask in attention only; pooling still leaves the padding out.
+# length (`batch_size=2` keeps the two together; by default `encode` may part them). We
+# forget the mask in attention only; pooling still leaves the padding out.
 
 # %%
 text = sentences["server"]

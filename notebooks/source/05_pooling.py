@@ -898,8 +898,8 @@ pd.DataFrame(page, columns=["notebook", "stage", "it begins", "size"])
 # ### Puzzle 5.7 · The vectors are different today
 #
 # A ticket: *"We embed the same sentence and get another vector each time."* Three encoders
-# are on the ward: one pools by its own recipe, two are in training mode. Watch when they
-# differ from the truth.
+# are on the ward: one pools by its own recipe, two are in training mode. Each gets a whole
+# list as one batch. Watch when they differ from the truth.
 
 # %%
 def patient_a(texts):
