@@ -25,12 +25,12 @@ from course_utils.authoring.source import (
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # What a notebook sees while it is built or tested: nobody at the keyboard, no network,
-# sets in a fixed order.
+# sets in a fixed order, and the package of this checkout, whichever one is installed.
 KERNEL_ENVIRONMENT = {
     "COURSE_STATIC": "1",
     "PYTHONHASHSEED": "0",
     "HF_HUB_OFFLINE": "1",
-    "PYTHONPATH": str(ROOT / "tests" / "offline"),
+    "PYTHONPATH": os.pathsep.join([str(ROOT / "tests" / "offline"), str(ROOT)]),
 }
 
 
