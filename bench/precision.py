@@ -11,9 +11,9 @@ from pathlib import Path
 import _common
 from _common import Row, faster, in_turn, row
 
-from course_utils import assets, corpora, precision
-from course_utils.ranking import evaluate
-from course_utils.search import SearchIndex
+from course_utils import assets, corpora
+from course_utils.encoder import precision
+from course_utils.search import SearchIndex, evaluate
 
 TITLE = "Fewer bits"
 ABOUT = (

@@ -92,8 +92,7 @@ def work(name: str, quick: bool) -> None:
         os.environ["OMP_WAIT_POLICY"] = waiting
     import torch
 
-    from course_utils import threads
-    from course_utils.encoder import MiniLM
+    from course_utils.encoder import MiniLM, threads
 
     if not side_by_side:
         threads.spread = lambda function, jobs, light=False: list(map(function, jobs))

@@ -1,10 +1,10 @@
-"""On a hosted machine: is a restart needed, and where is the picture?
+"""On a hosted machine: is a restart needed?
 
 A hosted notebook has numpy, pandas and others in memory before the first cell runs. The
 course asks for them so loosely that pip leaves them as they are. Should pip replace one
 all the same, half of the old version would go on beside the new one: the bootstrap cell
-asks here, and says plainly what to do. And such a machine opens the notebook alone,
-without the folder that its pipeline picture lies in: the package brings a copy.
+asks here, and says plainly what to do. So this module imports nothing that may have
+been replaced, and stands apart from ``classroom``, which does.
 """
 
 from __future__ import annotations
@@ -12,11 +12,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from importlib import metadata
-from pathlib import Path
-
-from IPython.display import SVG
-
-PICTURES = Path(__file__).parent / "_data" / "images"  # only in an installed package
 
 # What such a session may hold in memory: name of the import -> name of the package.
 HELD = {
@@ -68,22 +63,3 @@ def after_install(modules: Mapping[str, object] = sys.modules) -> str:
         "RESTART NEEDED: choose Runtime > Restart session, then run from the top. "
         f"The install replaced what was in memory: {which}."
     )
-
-
-def pipeline(topic: str, folder: Path | None = None) -> SVG | None:
-    """Find the pipeline picture for a notebook that was opened without its folder.
-
-    Args:
-        topic: the notebook's name without its number, such as ``"tokenization"``.
-        folder: where the notebook is; the working folder by default.
-
-    Returns:
-        The picture, or None if the notebook's text already shows it (it lies beside),
-        or if nothing is known of the topic.
-    """
-    folder = folder or Path.cwd()
-    name = f"pipeline_{topic}.svg"
-    if any((near / "images" / name).exists() for near in (folder, folder.parent)):
-        return None
-    path = PICTURES / name
-    return SVG(filename=path) if path.exists() else None

@@ -263,7 +263,7 @@ def test_memory_is_read_in_megabytes(bench):
 
 
 def test_the_golden_set_tells_a_broken_encoder(bench):
-    from tests.toy import Toy
+    from tests.search.toy import Toy
 
     scores = bench("precision").golden(Toy())
     assert 0 < scores["nDCG@10"] < 1 and 0 < scores["recall@10"] <= 1

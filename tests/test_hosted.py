@@ -60,38 +60,3 @@ def test_asking_loads_nothing():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
-
-
-# -- the picture -----------------------------------------------------------------------
-
-
-@pytest.fixture
-def installed(tmp_path, monkeypatch):
-    """A package with its pictures, and an empty folder to work in."""
-    monkeypatch.setattr(hosted, "PICTURES", tmp_path / "package")
-    (tmp_path / "package").mkdir()
-    text = '<svg xmlns="http://www.w3.org/2000/svg"><title>The pipeline</title></svg>'
-    (tmp_path / "package" / "pipeline_lookup.svg").write_text(text, "utf-8")
-    folder = tmp_path / "content"
-    (folder / "solutions").mkdir(parents=True)
-    return folder
-
-
-def test_a_notebook_without_its_folder_gets_the_picture_of_the_package(installed):
-    assert "The pipeline" in hosted.pipeline("lookup", installed).data
-
-
-def test_a_picture_that_lies_beside_is_not_shown_twice(installed):
-    """Beside the student edition, and one folder up from the solved one."""
-    (installed / "images").mkdir()
-    (installed / "images" / "pipeline_lookup.svg").write_text("<svg/>", "utf-8")
-    assert hosted.pipeline("lookup", installed) is None
-    assert hosted.pipeline("lookup", installed / "solutions") is None
-
-
-def test_a_topic_without_a_picture_shows_none(installed):
-    assert hosted.pipeline("nonsense", installed) is None
-
-
-def test_a_copy_of_the_repository_needs_no_second_picture(tmp_path):
-    assert hosted.pipeline("lookup", tmp_path) is None

@@ -13,12 +13,12 @@ STAGES = (
     ("positions", "03", "Positions", "rows that know their place"),
     ("attention", "04", "Attention", "rows that saw each other"),
     ("pooling", "05", "Pooling", "one vector"),
-    ("rag_search", "09", "Search", "the nearest text"),
+    ("search", "09", "Search", "the nearest text"),
 )
 TRAINING = (
     ("contrastive", "06", "Contrastive training"),
     ("finetune", "07", "Fine-tuning"),
-    ("failure_analysis", "08", "Failure analysis"),
+    ("failures", "08", "Failure analysis"),
 )
 LIT, PLAIN, INK, LINE = "#F5C242", "#E8EEF3", "#111111", "#5A6B78"
 

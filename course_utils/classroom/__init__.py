@@ -10,6 +10,7 @@ from course_utils.classroom.predict import predict, reveal, scorecard
 from course_utils.classroom.quiz import Quiz, quiz
 from course_utils.classroom.session import progress, start
 from course_utils.classroom.show import Stack, show_tokens
+from course_utils.classroom.source import show_source
 from course_utils.classroom.widgets import explore
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "quiz",
     "reveal",
     "scorecard",
+    "show_source",
     "show_tokens",
     "start",
     "trial",

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from course_utils.corpora import shipped
+
 READY, MENDABLE, HOSTED = 0, 1, 2
 NEEDED_MEMORY = 3.0  # GiB free: what the training notebooks take at their peak
 NEEDED_DISK = 0.5  # GiB
@@ -90,13 +92,12 @@ def _free_memory() -> float | None:
 
 def tested_versions() -> dict[str, str]:
     """Read constraints.txt: the exact versions that the course was tested with."""
-    here = Path(__file__).resolve().parents[1]
-    for path in (here / "_data" / "constraints.txt", here.parent / "constraints.txt"):
-        if path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            pairs = (line.split("==") for line in lines if "==" in line)
-            return {_canonical(name): version.strip() for name, version in pairs}
-    return {}
+    try:
+        path = shipped("constraints.txt", "constraints")
+    except FileNotFoundError:
+        return {}
+    pairs = (row.split("==") for row in path.read_text("utf-8").splitlines())
+    return {_canonical(pair[0]): pair[1].strip() for pair in pairs if len(pair) == 2}
 
 
 def _packages() -> Iterator[Finding]:

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_utils.corpora import shipped
+
+if TYPE_CHECKING:
+    from IPython.display import SVG
 
 SEED = 7
 
@@ -61,7 +68,6 @@ def start(stem: str) -> None:
     import pandas as pd
     from IPython.display import display
 
-    from course_utils import hosted
     from course_utils.classroom import plots
 
     current.__init__(stem=stem)
@@ -71,8 +77,33 @@ def start(stem: str) -> None:
     plots.use_style()
     _quiet()
     print(f"{number} {topic.replace('_', ' ')}: ready")
-    if picture := hosted.pipeline(topic):
+    if picture := pipeline(topic):
         display(picture)
+
+
+def pipeline(topic: str, folder: Path | None = None) -> SVG | None:
+    """Find the pipeline picture for a notebook that was opened without its folder.
+
+    A hosted machine opens a notebook alone: the package brings a copy of the picture.
+
+    Args:
+        topic: the notebook's name without its number, such as ``"tokenization"``.
+        folder: where the notebook is; the working folder by default.
+
+    Returns:
+        The picture, or None if the notebook's text already shows it (it lies beside),
+        or if nothing is known of the topic.
+    """
+    from IPython.display import SVG
+
+    folder = folder or Path.cwd()
+    name = f"pipeline_{topic}.svg"
+    if any((near / "images" / name).exists() for near in (folder, folder.parent)):
+        return None
+    try:
+        return SVG(filename=shipped(name, "images"))
+    except FileNotFoundError:
+        return None
 
 
 def _quiet() -> None:

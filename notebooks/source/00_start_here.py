@@ -299,8 +299,8 @@ scorecard()
 # | 05 | [Pooling](05_pooling.ipynb) | How do n vectors become one? |
 # | 06 | [Contrastive training](06_contrastive.ipynb) | Where does the geometry come from? |
 # | 07 | [Fine-tuning](07_finetune.ipynb) | When does training pay? |
-# | 08 | [Failure analysis](08_failure_analysis.ipynb) | Where does it fail, and why? |
-# | 09 | [RAG search](09_rag_search.ipynb) | Can you ship it? |
+# | 08 | [Failure analysis](08_failures.ipynb) | Where does it fail, and why? |
+# | 09 | [RAG search](09_search.ipynb) | Can you ship it? |
 #
 # **Next:** [01 · What does the model see?](01_tokenization.ipynb)
 #

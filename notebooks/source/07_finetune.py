@@ -1150,7 +1150,7 @@ scorecard()
 # | `finetune.checkpoints` | written all or nothing, verified when read | `resume_from_checkpoint=True` |
 # | `bootstrap`, `z_score` | what a difference is worth | `scipy.stats.bootstrap`, `proportions_ztest` |
 #
-# **Next:** [08 · Failure analysis](08_failure_analysis.ipynb): read the errors of this
+# **Next:** [08 · Failure analysis](08_failures.ipynb): read the errors of this
 # classifier, one by one, and find the planted lies.
 #
 # **Read on**

@@ -45,14 +45,16 @@ def test_a_lesson_begins_with_one_fixed_line(capsys):
 
 
 def test_the_line_reads_as_words(capsys):
-    start("08_failure_analysis")
-    assert capsys.readouterr().out == "08 failure analysis: ready\n"
+    start("08_failures")
+    assert capsys.readouterr().out == "08 failures: ready\n"
 
 
 def test_a_lesson_without_its_folder_shows_the_picture(capsys, monkeypatch):
     """As on Colab; the package brings a copy."""
     shown = []
-    monkeypatch.setattr("course_utils.hosted.pipeline", lambda topic: f"of {topic}")
+    monkeypatch.setattr(
+        "course_utils.classroom.session.pipeline", lambda topic: f"of {topic}"
+    )
     monkeypatch.setattr("IPython.display.display", shown.append)
     start("01_tokenization")
     assert shown == ["of tokenization"]
@@ -152,3 +154,34 @@ def test_a_person_may_move_things_unless_nobody_is_there(monkeypatch, value, exp
     else:
         monkeypatch.setenv("COURSE_STATIC", value)
     assert session.live() is expected
+
+
+# -- the picture -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A package with its pictures, and an empty folder to work in."""
+    monkeypatch.setattr("course_utils.corpora.reading._PACKAGE", tmp_path)
+    (tmp_path / "_data" / "images").mkdir(parents=True)
+    text = '<svg xmlns="http://www.w3.org/2000/svg"><title>The pipeline</title></svg>'
+    (tmp_path / "_data" / "images" / "pipeline_lookup.svg").write_text(text, "utf-8")
+    folder = tmp_path / "content"
+    (folder / "solutions").mkdir(parents=True)
+    return folder
+
+
+def test_a_notebook_without_its_folder_gets_the_picture_of_the_package(installed):
+    assert "The pipeline" in session.pipeline("lookup", installed).data
+
+
+def test_a_picture_that_lies_beside_is_not_shown_twice(installed):
+    """Beside the student edition, and one folder up from the solved one."""
+    (installed / "images").mkdir()
+    (installed / "images" / "pipeline_lookup.svg").write_text("<svg/>", "utf-8")
+    assert session.pipeline("lookup", installed) is None
+    assert session.pipeline("lookup", installed / "solutions") is None
+
+
+def test_a_topic_without_a_picture_shows_none(installed):
+    assert session.pipeline("nonsense", installed) is None

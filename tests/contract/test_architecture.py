@@ -1,7 +1,8 @@
 """Who may import whom, what is pinned, and what travels in the wheel.
 
-The arrows of DESIGN: text → tokenization → lookup → positions → attention → pooling →
-(contrastive, finetune) → failures, search. They are read from the source, not run.
+All of it is read from the folders: a topic is a module or a folder of course_utils, its
+parts are the files in the folder, and STREET is the one line that is written by hand,
+the order of the topics.
 """
 
 import ast
@@ -22,20 +23,26 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "course_utils"
-CHAIN = ("tokenization", "lookup", "positions", "attention", "pooling")
-TOPICS = {name: place for place, name in enumerate(CHAIN)} | {
-    "contrastive": 6,
-    "finetune": 6,
-    "failures": 7,
-    "search": 7,
-}
-SHARED = {"assets", "corpora"}  # what every topic may import
-# A topic that grew is split by idea: its parts are used through it, and by it alone.
-PARTS = {"wordtable": "lookup", "skipgram": "lookup"} | {
-    part: "contrastive" for part in ("geometry", "tiny", "adaptation")
-}
-PARTS |= {part: "finetune" for part in ("batches", "classifier")}
-TAKES_AN_ENCODER = ("contrastive", "finetune", "failures", "search")
+# From left to right; what stands in one group does not import each other.
+STREET = (
+    ("assets",),
+    ("corpora",),
+    ("tokenization",),
+    ("lookup",),
+    ("positions",),
+    ("attention",),
+    ("pooling",),
+    ("encoder",),
+    ("contrastive", "finetune"),
+    ("failures", "search"),
+    ("answers",),
+    ("applications", "production", "reranking"),
+    ("scale", "yours"),
+)
+PLACE = {topic: place for place, group in enumerate(STREET) for topic in group}
+SHOP = {"classroom", "authoring", "hosted"}  # what is no topic
+# Their parts may write files or start servers, and say so in their names.
+STORES = {"storage", "checkpoints", "places", "reading", "store", "server", "folders"}
 
 
 # -- reading imports -------------------------------------------------------------------
@@ -82,27 +89,36 @@ def imports():
     }
 
 
-def own(module):
-    """The first-level modules of course_utils that a module imports."""
-    found = set()
-    for name in imports()[module]:
-        parts = name.split(".")
-        if parts[0] == "course_utils" and len(parts) > 1:
-            found.add(parts[1])
-    return found - {module.split(".")[1] if "." in module else ""}
-
-
 @cache
-def modules():
-    """The modules that lie beside each other in course_utils/, by their short name."""
-    return sorted(
-        path.stem for path in PACKAGE.glob("*.py") if not path.stem.startswith("__")
-    )
+def topics():
+    """The topics that there are: a module or a folder beside each other."""
+    found = {path.stem for path in PACKAGE.glob("*.py")}
+    found |= {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    return sorted(name for name in found - SHOP if not name.startswith("__"))
 
 
-BUILT = [name for name in TOPICS if (PACKAGE / f"{name}.py").exists()]
-each_topic = pytest.mark.parametrize("topic", BUILT)
+def topic_of(name):
+    """``course_utils.search.index`` -> ``search``; "" outside of the package."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "course_utils" and len(parts) > 1 else ""
+
+
+def parts_of(topic):
+    """The modules of a topic, its face included."""
+    whole = f"course_utils.{topic}"
+    return [name for name in imports() if name == whole or name.startswith(whole + ".")]
+
+
+def used_by(module):
+    """The topics, classroom and authoring that a module imports, its own left out."""
+    return {topic_of(name) for name in imports()[module]} - {"", topic_of(module)}
+
+
+FOLDERS = [topic for topic in topics() if (PACKAGE / topic).is_dir()]
+MODULES = [module for topic in topics() for module in parts_of(topic)]
 each_module = pytest.mark.parametrize("module", imports())
+each_part = pytest.mark.parametrize("module", MODULES)
+each_folder = pytest.mark.parametrize("topic", FOLDERS)
 
 
 @pytest.mark.parametrize(
@@ -122,85 +138,75 @@ def test_imports_are_read_wherever_they_stand(text, names):
     assert set(imported(text, "course_utils.attention")) == names
 
 
-# -- the arrows ------------------------------------------------------------------------
+# -- the street ------------------------------------------------------------------------
 
 
-def test_there_are_topics_to_look_at():
-    assert "tokenization" in BUILT
+def test_every_topic_has_its_place_in_the_street():
+    assert set(topics()) <= set(PLACE)
+    assert {"tokenization", "encoder", "search"} <= set(topics())
 
 
-@each_topic
-def test_a_topic_imports_only_topics_to_its_left(topic):
-    used = own(f"course_utils.{topic}") & set(TOPICS)
-    assert {name for name in used if TOPICS[name] >= TOPICS[topic]} == set()
+@each_part
+def test_a_topic_imports_only_what_stands_to_its_left(module):
+    mine = PLACE[topic_of(module)]
+    assert {name for name in used_by(module) if PLACE.get(name, 99) >= mine} == set()
 
 
-@each_topic
-def test_a_topic_imports_nothing_of_the_classroom_or_the_authoring(topic):
-    assert not own(f"course_utils.{topic}") & {"classroom", "authoring"}
-
-
-@pytest.mark.parametrize("topic", [name for name in CHAIN if name in BUILT])
-def test_the_topics_of_the_model_import_no_helper_but_assets_and_corpora(topic):
-    parts = {part for part, whole in PARTS.items() if whole == topic}
-    assert own(f"course_utils.{topic}") <= SHARED | set(CHAIN) | parts
-
-
-@pytest.mark.parametrize("part, whole", PARTS.items())
-def test_the_part_of_a_topic_is_reached_through_the_topic(part, whole):
-    assert part in own(f"course_utils.{whole}")
-    beside = {name for name in PARTS if PARTS[name] == whole}
-    left = {name for name in TOPICS if TOPICS[name] < TOPICS[whole]}
-    assert own(f"course_utils.{part}") <= SHARED | beside | left
-    users = {name for name in modules() if part in own(f"course_utils.{name}")}
-    assert {name for name in users if PARTS.get(name) != whole} == {whole}
-
-
-@pytest.mark.parametrize("topic", [name for name in TAKES_AN_ENCODER if name in BUILT])
-def test_the_later_topics_take_an_encoder_as_an_argument(topic):
-    assert "encoder" not in own(f"course_utils.{topic}")
-
-
-@pytest.mark.skipif("encoder" not in modules(), reason="there is no encoder yet")
-def test_the_encoder_is_put_together_from_the_topics_of_the_model():
-    used = own("course_utils.encoder")
-    assert used <= SHARED | set(CHAIN) | {"threads"}
-    assert {"attention", "pooling"} <= used
-
-
-def users_of(name):
-    """The topics that import a module, directly or through helpers."""
-    found, waiting = set(), [name]
+@each_folder
+def test_the_parts_of_a_topic_form_a_line_too(topic):
+    """Each part needs only parts that need no part that needs it; the face is last."""
+    face = f"course_utils.{topic}"
+    waiting = {
+        part: {
+            f"{face}.{name.removeprefix(face + '.').split('.')[0]}"
+            for name in imports()[part]
+            if name.startswith(f"{face}.")
+        }
+        & set(parts_of(topic))
+        for part in parts_of(topic)
+        if part != face
+    }
     while waiting:
-        target = waiting.pop()
-        for module in set(modules()) - found:
-            if target in own(f"course_utils.{module}"):
-                found.add(module)
-                waiting.append(module)
-    return found & set(TOPICS)
-
-
-@pytest.mark.parametrize(
-    "helper", [name for name in modules() if name not in {*TOPICS, *SHARED, "encoder"}]
-)
-def test_a_helper_stands_left_of_every_topic_that_uses_it(helper):
-    used = own(f"course_utils.{helper}")
-    assert not used & {"classroom", "authoring"}
-    first = min((TOPICS[topic] for topic in users_of(helper)), default=99)
-    assert {name for name in used & set(TOPICS) if TOPICS[name] >= first} == set()
-
-
-def test_no_imports_go_round_in_a_circle():
-    waiting = {name: own(f"course_utils.{name}") & set(modules()) for name in modules()}
-    while waiting:
-        free = {name for name, needs in waiting.items() if not needs & set(waiting)}
+        free = {part for part, needs in waiting.items() if not needs & set(waiting)}
         assert free, f"a circle among {sorted(waiting)}"
-        waiting = {name: needs for name, needs in waiting.items() if name not in free}
+        waiting = {part: n for part, n in waiting.items() if part not in free}
 
 
-@pytest.mark.parametrize("name", sorted(SHARED))
-def test_assets_and_corpora_import_no_topic(name):
-    assert own(f"course_utils.{name}") <= SHARED
+@each_folder
+def test_a_face_is_short_names_every_part_and_does_nothing(topic):
+    text = (PACKAGE / topic / "__init__.py").read_text("utf-8")
+    assert len(text.splitlines()) < 40
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree)
+    rest = tree.body[1:]
+    assert all(isinstance(node, ast.ImportFrom) for node in rest)
+    if topic in ("assets", "corpora"):  # their docstrings tell of the whole
+        return
+    for part in parts_of(topic):
+        if part != f"course_utils.{topic}":
+            assert f"``{part.rsplit('.', 1)[1]}``" in ast.get_docstring(tree), part
+
+
+@each_part
+def test_another_topic_is_entered_by_its_face(module):
+    mine = topic_of(module)
+    for name in imports()[module]:
+        topic = topic_of(name)
+        if topic in FOLDERS and topic != mine:
+            assert name.count(".") <= 2, f"{module} goes through a window: {name}"
+
+
+@pytest.mark.parametrize("topic", ["contrastive", "finetune", "failures", "search"])
+def test_the_later_topics_take_an_encoder_as_an_argument(topic):
+    """They know what an encoder must offer, and none by name."""
+    for module in parts_of(topic):
+        names = {n for n in imports()[module] if topic_of(n) == "encoder"}
+        assert names <= {"course_utils.encoder.Encoder"}, module
+
+
+def test_the_encoder_is_put_together_from_the_topics_of_the_model():
+    used = set().union(*(used_by(module) for module in parts_of("encoder")))
+    assert {"lookup", "attention", "pooling"} <= used
 
 
 CLASSROOM = "course_utils.classroom"
@@ -215,7 +221,7 @@ CLASSROOM = "course_utils.classroom"
     ],
 )
 def test_only_the_checks_of_the_classroom_import_topics(module):
-    assert not own(module) & {*TOPICS, "encoder"}
+    assert used_by(module) <= {"assets", "corpora", "hosted"}
 
 
 @pytest.mark.parametrize(
@@ -223,15 +229,45 @@ def test_only_the_checks_of_the_classroom_import_topics(module):
     [name for name in imports() if not name.startswith("course_utils.authoring")],
 )
 def test_the_authoring_tools_are_imported_by_nothing_but_themselves(module):
-    assert "authoring" not in own(module)
+    assert "authoring" not in used_by(module)
 
 
-@pytest.mark.parametrize(
-    "source", sorted((ROOT / "notebooks" / "source").glob("*.py")), ids=lambda p: p.stem
-)
-def test_no_lesson_imports_the_authoring_tools_or_the_tests(source):
-    names = set(imported(source.read_text("utf-8"), source.stem))
-    assert not [n for n in names if re.match(r"tests\b|course_utils\.authoring", n)]
+SOURCES = sorted((ROOT / "notebooks" / "source").glob("*.py"))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
+def test_a_lesson_imports_topics_and_what_their_faces_hand_on(source):
+    for name in imported(source.read_text("utf-8"), source.stem):
+        assert not re.match(r"tests\b|course_utils\.authoring", name), name
+        topic = topic_of(name)
+        if topic in FOLDERS and name.count(".") > 1:
+            assert name.count(".") == 2, name
+            handed = {n.rsplit(".", 1)[1] for n in imports()[f"course_utils.{topic}"]}
+            assert name.rsplit(".", 1)[1] in handed, name
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
+def test_one_stem_runs_through_source_checks_and_quizzes(source):
+    """And through the package, where the lesson builds a topic."""
+    number, _, stem = source.stem.partition("_")
+    rooms = [PACKAGE / "classroom" / room / f"{stem}.py" for room in ROOMS]
+    if number.startswith("9"):  # the ledger and the glossary are no lessons
+        assert not any(room.exists() for room in rooms)
+        return
+    assert all(room.exists() for room in rooms)
+    assert stem in {*topics(), "start_here"}
+
+
+ROOMS = ("checks", "quizzes")
+
+
+@each_part
+def test_every_part_is_tested_in_the_folder_of_its_topic(module):
+    topic = topic_of(module)
+    if topic not in FOLDERS:
+        assert (ROOT / "tests" / f"test_{topic}.py").exists()
+    else:
+        assert list((ROOT / "tests" / topic).glob("test_*.py"))
 
 
 @each_module
@@ -241,19 +277,35 @@ def test_the_package_imports_no_test(module):
     ]
 
 
-@pytest.mark.parametrize("topic", [*BUILT, *PARTS])
-def test_a_topic_neither_prints_nor_plots_nor_opens_files(topic):
-    tree = ast.parse((PACKAGE / f"{topic}.py").read_text("utf-8"))
+@each_part
+def test_a_topic_neither_prints_nor_plots_nor_opens_files(module):
+    path = PACKAGE.parent / module.replace(".", "/")
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    tree = ast.parse(path.read_text("utf-8"))
     called = {
         getattr(node.func, "id", getattr(node.func, "attr", ""))
         for node in statements(tree)
         if isinstance(node, ast.Call)
     }
-    forbidden = {"print", "open", "input", "read_text", "write_text", "write_bytes"}
-    assert not called & {*forbidden, "read_bytes", "display", "show"}
+    shared = topic_of(module) in {"assets", "corpora"}
+    if path.stem not in STORES and not shared:
+        files = {"open", "read_text", "write_text", "read_bytes", "write_bytes"}
+        assert not called & files
+    assert not called & {"print", "input", "display", "show"}
     drawing = {"matplotlib", "seaborn", "IPython", "ipywidgets"}
-    used = {name.split(".")[0] for name in imports()[f"course_utils.{topic}"]}
-    assert not used & drawing
+    assert not {name.split(".")[0] for name in imports()[module]} & drawing
+
+
+def test_a_file_holds_one_idea():
+    """Where one is longer than 320 lines, its idea could not be cut."""
+    long = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if len(path.read_text("utf-8").splitlines()) > 320
+    }
+    assert {name for name in long if not name.startswith("classroom/checks/")} <= {
+        "classroom/plots.py"
+    }
 
 
 # -- what is installed -----------------------------------------------------------------
@@ -445,8 +497,8 @@ def test_from_the_wheel_every_notebook_finds_its_picture(unpacked):
     topics = [path.stem.partition("_")[2] for path in sources]
     printed = from_the_wheel(
         unpacked,
-        "from course_utils import hosted\n"
-        f"for topic in {topics}: print(bool(hosted.pipeline(topic)))\n",
+        "from course_utils.classroom.session import pipeline\n"
+        f"for topic in {topics}: print(bool(pipeline(topic)))\n",
     )
     assert printed == ["True"] * len(topics) and len(topics) == 10
 
@@ -455,8 +507,8 @@ def test_the_wheel_asks_for_what_the_project_asks_for(unpacked):
     [metadata] = unpacked.glob("*.dist-info/METADATA")
     asked = re.findall(r"^Requires-Dist: (.+)$", metadata.read_text("utf-8"), re.M)
     needed = [Requirement(text) for text in asked if "extra ==" not in text]
-    assert {(r.name, r.specifier) for r in needed} == {
-        (r.name, r.specifier) for r in DEPENDENCIES
+    assert {(canonicalize_name(r.name), r.specifier) for r in needed} == {
+        (canonicalize_name(r.name), r.specifier) for r in DEPENDENCIES
     }
 
 

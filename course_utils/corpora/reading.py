@@ -1,0 +1,164 @@
+"""Files of the course, and CSV as typed rows or one error with its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
+
+Row = TypeVar("Row")
+
+
+class CorpusError(ValueError):
+    """A data file is malformed; the message names the file, the line and the reason."""
+
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+# What the course ships: kind -> where it lies in the package, and in the repository
+# (there the pictures lie beside the notebooks, which need no help).
+_SHIPPED = {
+    "data": ("_data", "../data"),
+    "images": ("_data/images",),
+    "constraints": ("_data", ".."),
+}
+
+
+def shipped(name: str, kind: str = "data") -> Path:
+    """Find a file that comes with the course, in the repository or the package.
+
+    Args:
+        name: such as ``"pairs.csv"``.
+        kind: ``"data"``, ``"images"`` or ``"constraints"``.
+
+    Raises:
+        FileNotFoundError: there is no such file in either place.
+    """
+    for folder in _SHIPPED[kind]:
+        path = (_PACKAGE / folder).resolve() / name
+        if path.exists():
+            return path
+    raise FileNotFoundError(f"{kind}/{name} is not part of this course")
+
+
+def data_file(name: str) -> Path:
+    """Find a file of ``data/``, see ``shipped``."""
+    return shipped(name, "data")
+
+
+def _fill(kind: type[Row], record: dict[str, str | None], where: str) -> Row:
+    values = {}
+    for name, hint in get_type_hints(kind).items():
+        text = record.get(name)
+        if text is None:
+            raise CorpusError(f"{where}: column {name!r} is missing")
+        values[name] = _convert(name, text, hint, where)
+    return kind(**values)
+
+
+def _convert(name: str, text: str, hint: object, where: str) -> object:
+    parts = get_args(hint)
+    if get_origin(hint) is not Literal and type(None) in parts:
+        if not text:
+            return None
+        hint = parts[0]
+    if get_origin(hint) is Literal:
+        by_text = {str(allowed): allowed for allowed in get_args(hint)}
+        if text not in by_text:
+            known = ", ".join(by_text)
+            raise CorpusError(f"{where}: {name} is {text!r}, not one of {known}")
+        return by_text[text]
+    if hint is float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise CorpusError(f"{where}: {name} is {text!r}, not a number")
+        return value
+    if not text.strip():
+        raise CorpusError(f"{where}: {name} is empty")
+    return text
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file, with or without a byte order mark.
+
+    Raises:
+        CorpusError: it is not UTF-8, with the line.
+    """
+    raw = path.read_bytes()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        reason = f"not UTF-8 ({error.reason})"
+        raise CorpusError(f"{path.name} line {line}: {reason}") from None
+
+
+def read_rows(path: Path, kind: type[Row], key: str | None = "id") -> list[Row]:
+    """Read a CSV file with a header into typed rows.
+
+    Args:
+        path: the file, UTF-8.
+        kind: a dataclass whose fields are the columns.
+        key: the column that must not repeat; None where rows have no key.
+
+    Raises:
+        CorpusError: a column is missing or superfluous, a value is not of its kind, a
+            key repeats, the text is not UTF-8; with file, line and reason.
+    """
+    rows: list[Row] = []
+    seen: dict[str, int] = {}
+    try:
+        with io.StringIO(read_text(path), newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            expected = {field.name for field in fields(kind)}
+            found = set(reader.fieldnames or [])
+            if found != expected:
+                raise CorpusError(
+                    f"{path.name} line 1: columns {sorted(found)}, "
+                    f"expected {sorted(expected)}"
+                )
+            for record in reader:
+                where = f"{path.name} line {reader.line_num}"
+                if None in record:
+                    raise CorpusError(f"{where}: more values than columns")
+                rows.append(_fill(kind, record, where))
+                if key is None:
+                    continue
+                name = record[key]
+                if name in seen:
+                    raise CorpusError(
+                        f"{where}: {key} {name!r} was used in line {seen[name]}"
+                    )
+                seen[name] = reader.line_num
+    except csv.Error as error:
+        raise CorpusError(f"{path.name} line {len(rows) + 2}: {error}") from None
+    if not rows:
+        raise CorpusError(f"{path.name}: there are no rows")
+    return rows
+
+
+def select(
+    rows: list[Row], wanted: Iterable[str] | None, key: Callable[[Row], str]
+) -> list[Row]:
+    """Keep the rows whose key is wanted; None keeps all.
+
+    Raises:
+        TypeError: one string instead of a list of names.
+        ValueError: a name that no row has.
+    """
+    if wanted is None:
+        return rows
+    if isinstance(wanted, str):
+        raise TypeError(f"pass a list of names, such as [{wanted!r}]")
+    wanted = list(wanted)
+    known = {key(row) for row in rows}
+    for name in wanted:
+        if name not in known:
+            raise ValueError(f"{name!r} is unknown: choose from {sorted(known)}")
+    return [row for row in rows if key(row) in wanted]

@@ -1,0 +1,273 @@
+r"""Train a classifier, and know what the result is worth. Built in notebook 07.
+
+The loop is the one of every framework: batch, loss, gradient, step. Around it is what
+a real run needs: early stopping, checkpoints that survive a kill, intervals.
+
+Library: ``transformers.Trainer``. Papers: Mosbach et al. 2020 (arXiv 2006.04884) on
+the luck in fine-tuning, Prechelt 1998 on early stopping.
+
+>>> round(z_score(448, 443, 500), 2)
+0.51
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from course_utils import corpora
+from course_utils.finetune import checkpoints
+from course_utils.finetune.batches import (
+    Examples,
+    examples,
+    length_groups,
+)
+from course_utils.finetune.classifier import (
+    evaluate,
+)
+
+# -- training --------------------------------------------------------------------------
+
+
+@dataclass
+class History:
+    """What happened in a run. Epochs are counted from 1.
+
+    Attributes:
+        step_loss: loss of each step, before the step was taken.
+        train_loss: mean over each epoch, per text.
+        dev_loss: after each epoch; empty without dev examples.
+        dev_accuracy: after each epoch.
+        resumed: epochs that were not run again but read from a checkpoint.
+        refused: why a checkpoint was not used, one sentence each.
+    """
+
+    step_loss: list[float] = field(default_factory=list)
+    train_loss: list[float] = field(default_factory=list)
+    dev_loss: list[float] = field(default_factory=list)
+    dev_accuracy: list[float] = field(default_factory=list)
+    resumed: int = 0
+    refused: list[str] = field(default_factory=list)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were run."""
+        return len(self.train_loss)
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch with the lowest dev loss, the earliest among equals."""
+        if not self.dev_loss:
+            return None
+        return 1 + min(range(len(self.dev_loss)), key=self.dev_loss.__getitem__)
+
+    def waited(self, patience: int | None) -> bool:
+        """Whether the best epoch lies ``patience`` epochs back, or more."""
+        if patience is None or self.best_epoch is None:
+            return False
+        return self.epochs - self.best_epoch >= patience
+
+
+def learning_rate_factor(step: int, total: int, warmup: int = 0) -> float:
+    """Linear warm-up from 0 to 1, then linear decay to 0 at ``total``.
+
+    Library: ``transformers.get_linear_schedule_with_warmup``.
+
+    >>> [learning_rate_factor(step, 6, warmup=2) for step in (0, 1, 2, 4)]
+    [0.0, 0.5, 1.0, 0.5]
+    """
+    if step < warmup:
+        return step / warmup
+    return max(0.0, (total - step) / max(1, total - warmup))
+
+
+def _constant(step: int, total: int, warmup: int) -> float:
+    return step / warmup if step < warmup else 1.0
+
+
+def train_classifier(
+    model: nn.Module,
+    train: Examples | Sequence[corpora.Article],
+    dev: Examples | Sequence[corpora.Article] | None = None,
+    *,
+    epochs: int = 3,
+    learning_rate: float = 1e-4,
+    batch_size: int = 16,
+    schedule: Literal["linear", "constant"] = "linear",
+    warmup: int = 0,
+    patience: int | None = None,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    report: Callable[[int, int], None] | None = None,
+) -> History:
+    """Train a model in place: AdamW, gradients clipped to length 1, similar lengths.
+
+    Args:
+        model: a ``Classifier`` or ``LibraryClassifier``.
+        train: examples, or articles, which are read first.
+        dev: what the loss is watched on; never the test split.
+        epochs: passes over ``train``.
+        learning_rate: the highest of the schedule.
+        batch_size: texts per step.
+        schedule: ``"linear"`` decays to 0, ``"constant"`` does not.
+        warmup: steps in which the rate climbs from 0.
+        patience: stop after so many epochs without a better dev loss, and go back to
+            the best weights; None runs all epochs and keeps the last weights.
+        seed: decides order and dropout. The state of torch outside is not touched.
+        folder: where to keep a checkpoint after each epoch. If it holds one of this
+            very run, the run goes on from there and ends with the same numbers.
+        report: called as ``report(steps done, steps in all)`` after each step.
+
+    Returns:
+        The history; ``model`` is trained, and in evaluation mode.
+
+    Warns:
+        UserWarning: a damaged checkpoint was refused and the one before it used.
+
+    Raises:
+        ValueError: nothing to learn from, ``patience`` without ``dev``, an unknown
+            schedule, or a folder with checkpoints of another run.
+        FloatingPointError: the loss is no number any more.
+    """
+    if schedule not in ("linear", "constant"):
+        raise ValueError(f"schedule must be 'linear' or 'constant', not {schedule!r}")
+    if patience is not None and (dev is None or patience < 1):
+        raise ValueError(
+            "early stopping needs dev examples and a patience of 1 or more"
+        )
+    train = train if isinstance(train, Examples) else examples(model, train)
+    if dev is not None and not isinstance(dev, Examples):
+        dev = examples(model, dev)
+    if not len(train) or epochs < 1:
+        raise ValueError(f"{len(train)} examples, {epochs} epochs: nothing to learn")
+    learning = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(learning, learning_rate, weight_decay=0.0, fused=True)
+    order, history = torch.Generator().manual_seed(seed), History()
+    total = epochs * math.ceil(len(train) / batch_size)
+    rate = {"linear": learning_rate_factor, "constant": _constant}[schedule]
+    run, best = None, {}
+    if folder is not None:
+        settings = {
+            "epochs": epochs,
+            "learning_rate": learning_rate,
+            "batch_size": batch_size,
+            "schedule": schedule,
+            "warmup": warmup,
+            "patience": patience,
+            "seed": seed,
+            "train": checkpoints.digest([*train.inputs, train.labels]),
+            "dev": dev and checkpoints.digest([*dev.inputs, dev.labels]),
+            "model": str(model),
+            "first weights": checkpoints.digest(model.state_dict().values()),
+        }
+        run = checkpoints.Run(Path(folder), settings, model, optimizer, order)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if run is not None:
+            found, best, refused = run.resume()
+            history = History(**(found or {}))
+            history.resumed, history.refused = history.epochs, refused
+        while history.epochs < epochs and not history.waited(patience):
+            model.train()
+            weighted = 0.0
+            for chosen in length_groups(train.lengths, batch_size, order):
+                step, batch = len(history.step_loss), train.batch(chosen)
+                logits = model(batch.inputs, batch.mask)
+                loss = functional.cross_entropy(logits, batch.labels)
+                if not loss.isfinite():
+                    raise FloatingPointError(
+                        f"the loss is {loss.item()} at step {step + 1}: "
+                        f"lower the learning rate of {learning_rate:g}"
+                    )
+                optimizer.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(learning, 1.0)
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate * rate(step, total, warmup)
+                optimizer.step()
+                history.step_loss.append(loss.item())
+                weighted += loss.item() * len(chosen)
+                if report is not None:
+                    report(step + 1, total)
+            history.train_loss.append(weighted / len(train))
+            if dev is not None:
+                measured = evaluate(model, dev)
+                history.dev_loss.append(measured.loss)
+                history.dev_accuracy.append(measured.accuracy)
+            if patience is not None and history.best_epoch == history.epochs:
+                best = {k: v.clone() for k, v in model.state_dict().items()}
+            if run is not None:
+                run.keep(asdict(history), best)
+    if best:
+        model.load_state_dict(best)
+    model.eval()
+    return history
+
+
+# -- what the numbers are worth --------------------------------------------------------
+
+
+def bootstrap(
+    values: np.ndarray, draws: int = 2000, seed: int = 0, level: float = 0.95
+) -> tuple[float, float, float]:
+    """Mean and its interval, by drawing again with replacement: runs, and texts.
+
+    Args:
+        values: (texts,) or (runs, texts): right or wrong, or the difference of two
+            models that read the same texts. With several runs, runs and texts are
+            drawn both, so the interval holds the luck of training as well.
+        draws: how often.
+        seed: of the draws.
+        level: how much of the draws lies inside.
+
+    Returns:
+        mean, low, high.
+
+    Raises:
+        ValueError: there is no value, or one is no number.
+
+    Library: ``scipy.stats.bootstrap`` for one run. Paper: Efron 1979.
+
+    >>> bootstrap(np.array([1, 1, 1, 1]))
+    (1.0, 1.0, 1.0)
+    """
+    table = np.atleast_2d(np.asarray(values, dtype=float))  # (runs, texts)
+    if not table.size or not np.isfinite(table).all():
+        raise ValueError("an interval needs at least one value, and numbers only")
+    generator = np.random.default_rng(seed)
+    runs, texts = (
+        generator.integers(count, size=(draws, count)) for count in table.shape
+    )
+    drawn = np.array(
+        [table[run][:, text].mean() for run, text in zip(runs, texts, strict=True)]
+    )
+    tail = (1 - level) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return float(table.mean()), float(low), float(high)
+
+
+def z_score(hits_a: int, hits_b: int, n: int) -> float:
+    """How many standard errors lie between two counts of hits out of ``n`` each.
+
+    Below about 2, chance explains the difference well enough.
+
+    Raises:
+        ValueError: a count is not between 0 and ``n``.
+
+    >>> round(z_score(448, 443, 500), 2)
+    0.51
+    """
+    if n < 1 or not (0 <= hits_a <= n and 0 <= hits_b <= n):
+        raise ValueError(f"hits must be 0 to n, got {hits_a} and {hits_b} of {n}")
+    share = (hits_a + hits_b) / (2 * n)
+    if share in (0, 1):
+        return 0.0
+    return (hits_a - hits_b) / n / math.sqrt(2 * share * (1 - share) / n)

@@ -1,0 +1,124 @@
+"""What an index holds: documents, their passages, one vector for each.
+
+Used by ``search``, notebook 09.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from course_utils.search.admission import checked_vectors
+from course_utils.search.chunking import Chunk
+from course_utils.search.lexical import Lexical
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A passage that was found: ``source[start:end]`` of a document.
+
+    Attributes:
+        document: the id of the document.
+        chunk: the number of the passage in it, from 0.
+        start: where it begins, in characters.
+        end: where it ends.
+        score: cosine (dense), BM25 (lexical) or fused ranks (hybrid).
+        source: the whole text of the document.
+    """
+
+    document: str
+    chunk: int
+    start: int
+    end: int
+    score: float
+    source: str = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """The passage."""
+        return self.source[self.start : self.end]
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """Everything a search reads. It is never changed, only replaced as a whole.
+
+    Attributes:
+        documents: id -> whole text.
+        chunks: document, number in it, span; one row per passage.
+        vectors: (chunks, dim), float32, of length 1.
+    """
+
+    documents: Mapping[str, str]
+    chunks: Sequence[tuple[str, int, Chunk]]
+    vectors: np.ndarray
+
+    @cached_property
+    def flat(self):
+        """The exact index over the vectors."""
+        import faiss
+
+        index = faiss.IndexFlatIP(self.vectors.shape[1])
+        index.add(self.vectors)
+        return index
+
+    @cached_property
+    def lexical(self) -> Lexical:
+        """The words of the passages."""
+        return Lexical([piece.text for _, _, piece in self.chunks])
+
+    def nearest(self, vector: np.ndarray, wanted: int) -> list[tuple[int, float]]:
+        """(place, cosine), best first, equals in their order.
+
+        faiss fills up with -1 where there are no more; that is no place.
+        """
+        scores, places = self.flat.search(vector, wanted)
+        order = np.lexsort((places[0], -scores[0]))
+        return [
+            (int(places[0][i]), float(scores[0][i])) for i in order if places[0][i] >= 0
+        ]
+
+    def hit(self, place: int, score: float) -> Hit:
+        """The passage at a place, as a result."""
+        name, number, piece = self.chunks[place]
+        return Hit(name, number, piece.start, piece.end, score, self.documents[name])
+
+    # -- as files ----------------------------------------------------------------------
+
+    def to_files(self) -> dict[str, bytes]:
+        """Name -> bytes; ``from_files`` reads them."""
+        spans: dict[str, list] = {name: [] for name in self.documents}
+        for name, _, piece in self.chunks:
+            spans[name].append([piece.start, piece.end])
+        rows = [
+            json.dumps({"id": name, "text": text, "chunks": spans[name]})
+            for name, text in self.documents.items()
+        ]
+        vectors = io.BytesIO()
+        np.save(vectors, self.vectors, allow_pickle=False)
+        return {
+            "documents.jsonl": "\n".join(rows).encode(),
+            "vectors.npy": vectors.getvalue(),
+        }
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> Holdings:
+        """Read what ``to_files`` wrote; vectors are never unpickled.
+
+        Raises:
+            ValueError, KeyError, TypeError: the files do not fit together.
+        """
+        rows = [json.loads(row) for row in files["documents.jsonl"].splitlines()]
+        vectors = np.load(io.BytesIO(files["vectors.npy"]), allow_pickle=False)
+        chunks = [
+            (row["id"], number, Chunk(start, end, row["text"][start:end]))
+            for row in rows
+            for number, (start, end) in enumerate(row["chunks"])
+        ]
+        documents = {row["id"]: row["text"] for row in rows}
+        return cls(documents, chunks, checked_vectors(vectors, len(chunks), 0))

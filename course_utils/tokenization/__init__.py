@@ -1,0 +1,16 @@
+"""From text to ids. Built in notebook 01.
+
+- ``bpe``: byte-level BPE, trained and used, as the tokenizers of chat models are.
+- ``wordpiece``: the greedy cut of BERT and MiniLM.
+- ``cleaning``: text out of pages, one spelling for what looks the same.
+- ``budget``: what your terms cost, and a cut at a limit that keeps characters whole.
+"""
+
+# fmt: off
+from course_utils.tokenization.bpe import (
+    BPE, PATTERN, best_pair, merge, pair_counts, recount_bpe, split_text, to_bytes,
+    to_text, train_bpe,
+)
+from course_utils.tokenization.budget import audit_terms, truncate
+from course_utils.tokenization.cleaning import html_to_text, normalise
+from course_utils.tokenization.wordpiece import wordpiece

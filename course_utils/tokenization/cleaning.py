@@ -1,0 +1,75 @@
+"""One spelling for what looks the same, and text out of pages. Built in notebook 01.
+
+Library: ``tokenizers.normalizers``, ``bs4.BeautifulSoup``.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+import warnings
+from typing import TYPE_CHECKING
+
+import regex
+
+if TYPE_CHECKING:
+    pass
+
+_KEPT_SPACE = "\ue000"  # private use: stands for the blanks of <pre> until the end
+_BLOCKS = (
+    "address article aside blockquote br caption dd details div dl dt fieldset "
+    "figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr legend li main nav ol "
+    "optgroup option p pre section summary table tr ul"
+).split()
+_APART = ["a", "button", "td", "th"]  # told apart by the eye, not by text
+
+
+def html_to_text(html: str) -> str:
+    """Keep what a reader of the page reads: no tags, scripts, styles or comments.
+
+    Words that inline tags cut in two stay one; blocks become lines.
+
+    Raises:
+        TypeError: bytes or something else came in; decode it first.
+
+    >>> html_to_text("<p>un<b>believ</b>able</p><script>x()</script><p>a &amp; b</p>")
+    'unbelievable\\na & b'
+    """
+    if not isinstance(html, str):
+        raise TypeError(f"html_to_text takes a string, not {type(html).__name__}")
+    from bs4 import BeautifulSoup
+    from bs4.element import PreformattedString  # comments, the doctype, CDATA
+
+    with warnings.catch_warnings():  # "looks like a file name", "is XML"
+        warnings.simplefilter("ignore")
+        # The blank saves a last "&T", which html.parser loses at the very end.
+        soup = BeautifulSoup(html + " ", "html.parser")
+    for tag in soup(["script", "style", "noscript", "template", "svg", "head"]):
+        tag.decompose()
+    for string in soup.find_all(string=True):
+        if isinstance(string, PreformattedString):
+            string.extract()
+        elif string.find_parent("pre"):
+            string.replace_with(string.expandtabs(4).replace(" ", _KEPT_SPACE))
+        else:
+            string.replace_with(regex.sub(r"\s+", " ", string))
+    for tag in soup(_BLOCKS):
+        tag.insert_before("\n")
+        tag.append("\n")
+    for tag in soup(_APART):
+        if getattr(tag.next_sibling, "name", None) in _APART:
+            tag.insert_after(" ")
+    lines = (" ".join(line.split()) for line in soup.get_text().split("\n"))
+    return "\n".join(filter(None, lines)).replace(_KEPT_SPACE, " ")
+
+
+def normalise(text: str) -> str:
+    """One spelling for texts that look the same, for use on documents and queries.
+
+    Composes accents (NFC), turns the no-break space into a space and drops zero-width
+    spaces. Keeps case, accents and the joiners of emoji.
+
+    >>> normalise("cafe\u0301") == "café"
+    True
+    """
+    text = text.replace("\u00a0", " ").replace("\u200b", "").replace("\ufeff", "")
+    return unicodedata.normalize("NFC", text)
