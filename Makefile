@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab test fast nb notebooks verify pull nbtest lint site binder colab bench \
+.PHONY: help env lab test fast nb notebooks text verify pull nbtest lint site binder colab bench \
   checksums doctor clean
 
 help:  ## list the targets
@@ -49,6 +49,9 @@ notebooks: $(STAMP)  ## build both editions of every notebook from notebooks/sou
 
 nb: $(STAMP)  ## build one: make nb NB=01
 	@$(BIN)/python -m course_utils.authoring build $(NB)
+
+text: $(STAMP)  ## only texts changed, no code: make text NB=01 (nothing is executed)
+	@$(BIN)/python -m course_utils.authoring build --text $(NB)
 
 verify: $(STAMP)  ## rebuild everything and compare every byte, figures included
 	@$(BIN)/python -m course_utils.authoring build --check $(NB)

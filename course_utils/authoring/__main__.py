@@ -1,4 +1,4 @@
-"""``python -m course_utils.authoring build [NN] [--check] | pull NN | lab | site``."""
+"""``python -m course_utils.authoring build [NN] [--check | --text] | pull NN | lab``."""
 
 import argparse
 import sys
@@ -6,7 +6,12 @@ import sys
 import nbformat
 
 from course_utils.authoring import binder, site
-from course_utils.authoring.build import build, sources, write_atomically
+from course_utils.authoring.build import (
+    build,
+    build_texts,
+    sources,
+    write_atomically,
+)
 from course_utils.authoring.lab import open_lab
 from course_utils.authoring.source import (
     EDITIONS,
@@ -61,6 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
     building = commands.add_parser("build", help="source -> both editions")
     building.add_argument("number", nargs="?", default="")
     building.add_argument("--check", action="store_true", help="compare, do not write")
+    building.add_argument(
+        "--text", action="store_true", help="texts only, outputs are kept"
+    )
     pulling = commands.add_parser("pull", help="edited notebook -> source")
     pulling.add_argument("number", nargs="?", default="")
     lab = commands.add_parser("lab", help="open JupyterLab")
@@ -68,6 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("site", help="static pages into build/site")
     commands.add_parser("binder", help="write binder/requirements.txt anew")
     chosen = parser.parse_args(arguments)
+    if chosen.command == "build" and chosen.text:
+        return build_texts(chosen.number)
     if chosen.command == "build":
         return build(chosen.number, chosen.check)
     if chosen.command == "pull":

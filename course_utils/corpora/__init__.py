@@ -10,8 +10,8 @@ True
 
 # fmt: off
 from course_utils.corpora.language import (
-    LANGUAGES, load_analogies, load_failures, load_multilingual, load_natural_pairs,
-    load_pairs, load_senses, load_sentences,
+    LANGUAGES, load_analogies, load_failures, load_glossary, load_multilingual,
+    load_natural_pairs, load_pairs, load_senses, load_sentences,
 )
 from course_utils.corpora.news import (
     clean_ag_text, load_label_noise, load_near_duplicates, load_news,
@@ -23,6 +23,6 @@ from course_utils.corpora.operations import (
 from course_utils.corpora.reading import CorpusError, data_file, read_rows, shipped
 from course_utils.corpora.rows import (
     NEWS_LABELS, Analogy, Article, HeldOutPair, LabelNoise, NearDuplicate, NewsLabel,
-    Probe, Query, QueryKind, Relevance, Runbook, Sense, SentencePair, Ticket,
+    Probe, Query, QueryKind, Relevance, Runbook, Sense, SentencePair, Term, Ticket,
     TrainingPair,
 )

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable
 
 from course_utils.corpora.reading import CorpusError, data_file, read_rows, select
-from course_utils.corpora.rows import Analogy, Probe, Sense, SentencePair
+from course_utils.corpora.rows import Analogy, Probe, Sense, SentencePair, Term
 
 LANGUAGES = {
     "en": "English",
@@ -67,3 +67,8 @@ def load_multilingual() -> list[dict[str, str]]:
         if None in row or not all(value and value.strip() for value in row.values()):
             raise CorpusError(f"{path.name} line {number}: a language is missing")
     return rows
+
+
+def load_glossary() -> list[Term]:
+    """Return the words of the field, in alphabetical order."""
+    return read_rows(data_file("glossary.csv"), Term, key="term")

@@ -146,6 +146,15 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Term:
+    """A word of the field: one sentence, and the notebook that builds or defines it."""
+
+    term: str
+    sentence: str
+    notebook: str
+
+
+@dataclass(frozen=True)
 class Ticket:
     """A support message with its intent; ``off_topic`` belongs to none."""
 

@@ -79,7 +79,7 @@ trial(
 
 # %% [markdown]
 # *Read the output.* A widely read article printed those cosines; the model that it names
-# gives others. The order is right, the numbers are not. **Claims on trial** like this one
+# gives others. The order is right, the numbers are not. *Claims on trial* like this one
 # stand in every notebook: what was stated, what is measured, the verdict.
 #
 # ## What is inside
@@ -97,7 +97,7 @@ for stage, value in vars(trace).items():
 
 # %% [markdown]
 # *Read the output.* Nine tokens (two of them are special) become nine rows of 384 numbers,
-# stay nine rows through six blocks, and become **one** row at the end. `hidden` holds the
+# stay nine rows through six blocks, and become *one* row at the end. `hidden` holds the
 # rows before the first block and after each. From top to bottom, these are notebooks 01
 # to 05. Is the glass box really the same model?
 

@@ -383,7 +383,7 @@ trial(
 )
 
 # %% [markdown]
-# *Read the output.* The **order** of the printed numbers is right, the numbers are not,
+# *Read the output.* The *order* of the printed numbers is right, the numbers are not,
 # and some cannot be: on unit vectors the cosine fixes the distance. A cosine belongs to a
 # model and a kind of text. Never copy one.
 #
@@ -391,7 +391,7 @@ trial(
 #
 # 384 dimensions do not fit on paper. The usual way out keeps the two directions in which
 # the words differ most (PCA). Eighty words of eight fields; then take a word's five true
-# neighbours among them. How many are among the five nearest **dots**, on average?
+# neighbours among them. How many are among the five nearest *dots*, on average?
 
 # %%
 fields = {
@@ -535,8 +535,8 @@ check("2.4", analogy)
 # %% [markdown]
 # One example proves nothing. The course has analogies of twelve relations, each asked both
 # ways round; all at once, and equal to `lookup.analogy` one by one. Three ways to answer:
-# with **the rule**; with **no rule**; and with the rule but without any arithmetic, just
-# the nearest neighbour of c (**only c**). Where will "no rule" be?
+# with *the rule*; with *no rule*; and with the rule but without any arithmetic, just
+# the nearest neighbour of c (*only c*). Where will "no rule" be?
 
 
 # %%
@@ -577,7 +577,7 @@ right.groupby(relation).mean().sort_values("the rule", ascending=False).round(2)
 # %% [markdown]
 # ## What the rows do not know: lengths
 #
-# So far only directions. What is in a row's **length**? Ids from *the* (1996) on follow,
+# So far only directions. What is in a row's *length*? Ids from *the* (1996) on follow,
 # roughly, how frequent a word was in the text that the vocabulary was made from. Before
 # you run: do frequent words have longer or shorter rows?
 
@@ -601,7 +601,7 @@ claim("C194", f"cosine of adjacent ids {beside:.2f}, of random ones {chance:.2f}
 # %% [markdown]
 # *Read the output.* In direction, neighbouring ids have nothing in common. In length they
 # have: rare words (large ids) have shorter rows. What is read often has been moved often.
-# Then a row that was **never** read should give itself away. The `[unused…]` rows of the
+# Then a row that was *never* read should give itself away. The `[unused…]` rows of the
 # vocabulary show what that looks like.
 
 # %%
@@ -623,7 +623,7 @@ plots.show(
 
 # %% [markdown]
 # *Read the output.* The unused rows are alike, with one exception that somebody or
-# something has moved. And under their peak there is a bump of **other** rows.
+# something has moved. And under their peak there is a bump of *other* rows.
 #
 # ### Exercise 2.5 · Find rows that were never learnt (core, 10 minutes)
 #
@@ -780,7 +780,7 @@ for _ in range(30):
 after = lookup.WordTable(known, centre.detach().numpy())
 
 # %% [markdown]
-# The module does the same in one call. Beside it a **control**: the same words with the
+# The module does the same in one call. Beside it a *control*: the same words with the
 # same counts, but shuffled over all sentences.
 
 # %%
@@ -818,7 +818,7 @@ moved.astype(float).round(1) + 0.0
 # company, nothing. (In so small a world chance cosines are well off zero; look at the
 # order.)
 #
-# And the arithmetic? In this world a person **is** a sum of traits. All questions that
+# And the arithmetic? In this world a person *is* a sum of traits. All questions that
 # change one trait, put to three tables in the three ways of before:
 
 # %%
@@ -833,7 +833,7 @@ pd.DataFrame({
 
 # %% [markdown]
 # *Read the output.* In a world that is made of independent traits the arithmetic is
-# exact, **without** barring anything. That is what the famous result is about: contexts
+# exact, *without* barring anything. That is what the famous result is about: contexts
 # add up, so rows add up. Real language is such a world only here and there.
 
 # %%
@@ -874,7 +874,7 @@ print(f"{reached} of {len(tensors)} tensors got a gradient")
 network.zero_grad()
 
 # %% [markdown]
-# *Read the output.* True for the gradient of the **input** table. But a training step is
+# *Read the output.* True for the gradient of the *input* table. But a training step is
 # more: an output side that chooses among all words, and an optimiser with a memory. Two
 # steps with two different words; how many of the 50 rows of each table does the second
 # step change? Before you run: in which lines are all 50 input rows changed?
@@ -990,7 +990,7 @@ reveal("shift", choices[1 + (np.median(np.abs(list(off.values()))) < 0.2)])
 # have been there. The model ships the piece of each of its `rows`, and a canary: a
 # sentence with the `ids` it had when the model was made. The tokenizer has `get_vocab()`
 # (piece → id), `tokenizer(text)["input_ids"]` and `decode(ids)`. Return True only if it
-# belongs to the model: every piece has the number of its row, **and** the canary comes
+# belongs to the model: every piece has the number of its row, *and* the canary comes
 # out right.
 #
 # <details><summary>Hint 1</summary>

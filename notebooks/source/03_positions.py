@@ -454,7 +454,7 @@ frame.loc[np.argsort(-abs(robust))[:7]].round(digits)
 
 # %% [markdown]
 # *Read the output.* By medians, four rows are far out; by the mean, row 127 would pass as
-# ordinary. Now a **hypothesis**, not a finding. Row 0 always holds `[CLS]`. A text that is
+# ordinary. Now a *hypothesis*, not a finding. Row 0 always holds `[CLS]`. A text that is
 # too long is cut, and then `[SEP]` stands on its last place. Inputs cut at 128 would train
 # row 127 unlike its neighbours, inputs cut at 512 the last rows.
 #
@@ -602,7 +602,7 @@ pd.DataFrame(columns, list(tables))
 # ## RoPE: turn, do not add
 #
 # Rows that are added become part of the token, and what is multiplied in attention is
-# word and place mixed. Exercise 3.3 offers another way: leave the token alone, and **turn**
+# word and place mixed. Exercise 3.3 offers another way: leave the token alone, and *turn*
 # query and key by an angle that grows with their place. Two numbers first.
 
 # %%
@@ -675,7 +675,7 @@ check("3.5", rotate)
 # %% [markdown]
 # The module's `rope` against the slow version, against the function inside every Llama,
 # and against GPT-J's. That one pairs neighbours, numbers 2i and 2i + 1, as the paper does:
-# **interleaved**.
+# *interleaved*.
 
 # %%
 from transformers import LlamaConfig

@@ -282,7 +282,7 @@ layers, mask, _ = read([text for pair in pairs for text in (pair.a, pair.b)])
 
 # %% [markdown]
 # Is a difference real, or would other pairs have given another? As in notebook 03 we draw
-# the pairs anew, a thousand times, and compare two poolings **within each draw**.
+# the pairs anew, a thousand times, and compare two poolings *within each draw*.
 
 
 # %%
@@ -328,7 +328,7 @@ natural
 # these pairs are easy, and *separation* is blunt. The order tells more. The mean comes
 # first. CLS, max and the last token stay below it in nearly every draw; the weighted mean
 # cannot be told from it. Each interval alone is wide, and they overlap: only the
-# **paired** differences decide.
+# *paired* differences decide.
 #
 # ## A second, harder look
 #
@@ -366,7 +366,7 @@ traps["kind"] = traps["kind"].str.replace("_", " ")
 traps.groupby("kind").mean().round(2).sort_values("mean").rename_axis(None)
 
 # %% [markdown]
-# *Read the output.* Under **every** pooling the pairs with swapped roles score highest,
+# *Read the output.* Under *every* pooling the pairs with swapped roles score highest,
 # though their grades are like those of the plain pairs. Pooling adds up; who acted and who
 # suffered would have to be in the token vectors, and hardly is. Notebook 06 trains it
 # in, notebook 08 collects such failures.
@@ -374,7 +374,7 @@ traps.groupby("kind").mean().round(2).sort_values("mean").rename_axis(None)
 # ## Does the winner win at search?
 #
 # The golden set of notebook 09: queries, pages, and the place at which the first page
-# stands that answers. We add a mean in which **rare tokens** weigh more. That is said to
+# stands that answers. We add a mean in which *rare tokens* weigh more. That is said to
 # help where a keyword decides.
 
 # %%
@@ -504,7 +504,7 @@ predict("cone", "mean cosine of unrelated news after 3 blocks?", ["0.1", "0.5", 
 # %% [markdown]
 # ### Exercise 5.4 · How narrow is the cone? (core, 10 minutes)
 #
-# `vectors` is (n, dim). Return the mean cosine of all pairs of **different** rows, as a
+# `vectors` is (n, dim). Return the mean cosine of all pairs of *different* rows, as a
 # number.
 #
 # <details><summary>Hint 1</summary>
@@ -669,7 +669,7 @@ trial(
 # ## What a cosine of 0.92 tells
 #
 # "Above 0.9 two texts mean the same." Look first at the natural pairs, then at the hard
-# ones. What is the median grade of **hard** pairs with a cosine of 0.9 or more?
+# ones. What is the median grade of *hard* pairs with a cosine of 0.9 or more?
 
 # %%
 predict("high", "median grade at 0.9 and above, hard pairs?", ["2", "3", "4", "5"])
@@ -693,7 +693,7 @@ for i in np.argsort(-hard_found["mean"])[[0, 3, 8]]:
 
 # %% [markdown]
 # *Read the output.* Among natural pairs the rule holds without exception, among the hard
-# ones hardly ever. A very high cosine says "nearly the same **words**". How often that
+# ones hardly ever. A very high cosine says "nearly the same *words*". How often that
 # means the same is a property of your texts, not of the cosine. So can a threshold
 # travel from one set to the other? And is 0 "unrelated"?
 
@@ -762,7 +762,7 @@ check("5.6", receipt)
 
 # %% [markdown]
 # Do all receipts add up? And one more guess. "This mushroom is safe to eat." against "…is
-# **not** safe to eat.": what does the word *not* earn in their cosine?
+# *not* safe to eat.": what does the word *not* earn in their cosine?
 
 # %%
 last = [row[:n] for row, n in zip(layers[-1], mask.sum(dim=1))]
@@ -800,7 +800,7 @@ reveal("not", "positive" if earned[b.tokens.index("not")] > 2 else "about zero")
 pd.DataFrame([[f"{part:.1f}" for part in earned]], ["earned"], b.tokens)
 
 # %% [markdown]
-# *Read the output.* *not* earns least, and still it **adds**: no cell says "but the
+# *Read the output.* *not* earns least, and still it *adds*: no cell says "but the
 # opposite". In the second bill the swapped names meet themselves and do not care where. In
 # the third *server* has found *system*, *crashed* has found *down*, and *morning*
 # *overnight*. One warning: the terms are exact, but a token's vector has seen its

@@ -661,7 +661,7 @@ plots.show(
 
 # %% [markdown]
 # *Read the output.* Look at the shelf. First the encoder learns the words; then exactly
-# two candidates are left, the event and its twin, and a guess between two costs **ln 2**.
+# two candidates are left, the event and its twin, and a guess between two costs *ln 2*.
 # There the loss rests, until the encoder discovers that the position of a word tells its
 # role, and drops. Without positions there is nothing to discover: both sentences are the
 # same bag of words (notebook 03), and the loss stays on the shelf for good. A loss that
@@ -852,7 +852,7 @@ for name in reversed(tests):
 # more. The price is paid first in your own field, by the pages that no pair spoke of. You
 # miss that if you examine only what was taught, or only what is far away: keep all three.
 #
-# Did the encoder learn the **term**, or the sentences around it? Ask with the bare word.
+# Did the encoder learn the *term*, or the sentences around it? Ask with the bare word.
 
 # %%
 old, new = official["terms"], exams[0]["terms"]

@@ -44,7 +44,7 @@ start("07_finetune")
 #
 # ## A desk that sorts headlines
 #
-# News in four classes, written for this course. The desk sees only the **headline**, a
+# News in four classes, written for this course. The desk sees only the *headline*, a
 # dozen tokens: hard enough to leave room for learning, short enough to train on a laptop.
 # In the file 40 labels are wrong on purpose; `corrected=True` undoes that for now. The
 # classes are those of AG News, a much used data set, whose csv files number them from 1.
@@ -69,7 +69,7 @@ claim("C029", f"{', '.join(read)}: so the data set's card says, and our reader d
 
 # %% [markdown]
 # *Read the output.* Three parts with three purposes. Whatever you *choose* (a rate, an
-# epoch, a model), you choose on **dev**. The test headlines are for the report only: who
+# epoch, a model), you choose on *dev*. The test headlines are for the report only: who
 # chooses by them reports a number that was selected for being high.
 #
 # ## First the cheap way: freeze the model
@@ -108,7 +108,7 @@ head = tuned(frozen["pool"], targets(parts["pool"]))
 # The six sentences of the course never were news. Which desk do they land on?
 #
 # And one question for the whole notebook. The frozen model makes errors on headlines. You
-# can let it read the **whole article**, without training; or you can **train all six
+# can let it read the *whole article*, without training; or you can **train all six
 # blocks**, on headlines. Which one helps more? Write your guess into the cell.
 
 # %%
@@ -155,7 +155,7 @@ predict("first", "loss of the first step?",
         ["about 0.2", "about 0.7", "about 1.4", "about 4"])
 
 # %% [markdown]
-# *Read the output.* Three headlines, padded to the longest **of these three**, each token
+# *Read the output.* Three headlines, padded to the longest *of these three*, each token
 # 384 numbers as the frozen blocks left them. Now the loop, all of it.
 
 
@@ -323,7 +323,7 @@ trial(
 #
 # ### Exercise 7.1 · Batches of similar length (core, 5 minutes)
 #
-# `lengths` are the numbers of tokens. Return a list of batches, each a list of **places**
+# `lengths` are the numbers of tokens. Return a list of batches, each a list of *places*
 # in `lengths`: shortest texts first, `batch_size` places each, the last may be smaller.
 # Equal lengths keep their order.
 #
@@ -883,7 +883,7 @@ with warnings.catch_warnings(record=True) as heard:
 print(heard[0].message)
 
 # %% [markdown]
-# *Read the output.* "Same" means **equal**: every bit of every weight. The damaged file was
+# *Read the output.* "Same" means *equal*: every bit of every weight. The damaged file was
 # refused, the one before it used, and one more epoch run again. (The tests of the course
 # kill a real process for this, with a signal that cannot be caught.)
 #
@@ -923,9 +923,9 @@ check("7.6", save)
 # ### Puzzle 7.7 · Five broken runs
 #
 # Six runs of the same training, and five of them have one thing wrong. None raises an
-# error. The causes: **optimizer too early** (made before the blocks were unfrozen),
-# **rate too high** (a hundred times), **labels shuffled** (after the texts were prepared),
-# **no zero_grad**, **padding is read** (the last *place* is taken as the text's vector).
+# error. The causes: *optimizer too early* (made before the blocks were unfrozen),
+# *rate too high* (a hundred times), *labels shuffled* (after the texts were prepared),
+# *no zero_grad*, *padding is read* (the last *place* is taken as the text's vector).
 
 # %%
 from course_utils.classroom.checks import finetune as causes
@@ -1071,7 +1071,7 @@ trial(
 # thousand rows, in the demo, and breaks in the night. Write the collator that cannot.
 #
 # `rows` are lists of ids. Return `(ids, mask)`, two lists of lists: each row filled up
-# with 0 **on the right** to the longest of *these* rows, and 1 in the mask for each token,
+# with 0 *on the right* to the longest of *these* rows, and 1 in the mask for each token,
 # 0 for the filling.
 #
 # <details><summary>Hint 1</summary>

@@ -131,7 +131,7 @@ plots.show(
 #
 # Tables end here; now somebody has to read. We take the five errors that the model was
 # surest of, and the five it was least sure of. Before you scroll on: read a few, and say
-# for each **why**.
+# for each *why*.
 
 # %%
 sure = found.max(axis=1)
@@ -143,7 +143,7 @@ for i in [*errors[:5], *errors[-5:]]:
                         initial_indent="  ", subsequent_indent="  "))
 
 # %% [markdown]
-# This is our reading. A **code** is short, and says something that can be acted upon:
+# This is our reading. A *code* is short, and says something that can be acted upon:
 # *two desks* (a careful editor could choose either), *borrowed words* (the subject is
 # clear, its words come from another desk), *no cue* (what decides is not said).
 
@@ -474,7 +474,7 @@ pd.DataFrame(rows, index=["accuracy", "right of the 12"]).T
 #
 # A ticket from another project: *"We collected articles for a year. Test accuracy rose,
 # and the newsroom notices nothing."* Return the accuracy on those test articles whose
-# **nearest** training article has a cosine below `limit`. Rows of `train` and `test` have
+# *nearest* training article has a cosine below `limit`. Rows of `train` and `test` have
 # length 1, `right` is a list of truth values.
 #
 # <details><summary>Hint 1</summary>
@@ -510,7 +510,7 @@ check("8.4", honest_accuracy)
 #
 # `only_first` articles only the first model has right, `only_second` only the second. If
 # both are equally good, each is a coin. Return the probability of a split at least this
-# uneven, on **either** side: twice the sum of $\binom{n}{k}/2^n$ for $k$ from 0 to the
+# uneven, on *either* side: twice the sum of $\binom{n}{k}/2^n$ for $k$ from 0 to the
 # smaller count, at most 1.
 #
 # <details><summary>Hint 1</summary>
@@ -748,8 +748,8 @@ trial(
 # %% [markdown]
 # ### Cause 4: what it was trained for
 #
-# *Safe* and *not safe*: all pieces known, order the same, no long frame. Is the **not**
-# lost? Ask a **linear reader**: a logistic regression that tells from the vector whether a
+# *Safe* and *not safe*: all pieces known, order the same, no long frame. Is the *not*
+# lost? Ask a *linear reader*: a logistic regression that tells from the vector whether a
 # text holds a negation, learnt on other texts.
 
 # %%
@@ -994,8 +994,8 @@ check("8.6", belongs_together)
 # %% [markdown]
 # ## Model v2, and what its average hides
 #
-# Three candidates want to replace our encoder. **Short** reads 32 tokens, to be faster.
-# **Tidy** masks digits "because they only disturb". **Lean** drops the position table. The
+# Three candidates want to replace our encoder. *Short* reads 32 tokens, to be faster.
+# *Tidy* masks digits "because they only disturb". *Lean* drops the position table. The
 # release note shows one number each: the rank correlation on the natural pairs.
 
 # %%
@@ -1017,7 +1017,7 @@ for name, encode in candidates.items():
 # functionality*: a text, one that must be nearer, one that must be farther. *Direction*: the
 # same, where no one expects all to pass (*Ada paid Gita* and the one who *gave money to*
 # the other). *Invariance*: two texts that must stay close. Some cases come from data, some
-# from **templates**, which make thirty of them at no cost.
+# from *templates*, which make thirty of them at no cost.
 
 # %%
 likes = [natural[k] for k in same_pairs]
@@ -1053,7 +1053,7 @@ for name in list(candidates)[1:]:
 #
 # Now the other way round: you write the test, we bring the broken encoders. `encode` takes a
 # list of texts and returns an array with a row of length 1 per text. Return True if it
-# notices when **only a number** differs, False if not. One candidate masks all digits, one
+# notices when *only a number* differs, False if not. One candidate masks all digits, one
 # drops them, one masks numbers of two digits or more; some are noisy in the ninth digit.
 #
 # <details><summary>Hint 1</summary>

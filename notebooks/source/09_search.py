@@ -350,7 +350,7 @@ check("9.3", pack)
 
 # %% [markdown]
 # How large should a passage be? Four cuts, judged on dev. The rule, before we look: of
-# the cuts that are **not provably worse** than the best one, take the one with the fewest
+# the cuts that are *not provably worse* than the best one, take the one with the fewest
 # vectors. Which will that be?
 
 # %%

@@ -22,6 +22,7 @@ from course_utils.authoring.__main__ import main
 from course_utils.authoring.build import (
     WIDGET,
     build,
+    build_texts,
     canonical,
     sources,
     write_atomically,
@@ -183,6 +184,35 @@ def test_verification_finds_a_changed_byte_and_mends_nothing(built, capsys):
     assert "notebooks/01_made.ipynb: DIFFERS" in report
     assert '-      "the answer is 43\\n"' in report
     assert "notebooks/solutions/01_made.ipynb: same" in report
+
+
+def test_changed_texts_go_in_around_the_stored_outputs(course, built, capsys):
+    path = course / "notebooks" / "source" / "01_made.py"
+    kept = [file.read_text("utf-8") for file in built.values()]
+    path.write_text(LESSON.replace("six times seven?", "6 · 7?"), encoding="utf-8")
+    try:
+        assert build_texts("01") == 0
+        assert capsys.readouterr().out.count("written") == 2
+        notebook = nbformat.read(built["student"], as_version=4)
+        assert notebook.cells[0].source == "# 01 · What is 6 · 7?"
+        assert "the answer is 42" in printed(notebook)
+        assert rules.problems(notebook) == []
+    finally:
+        path.write_text(LESSON, encoding="utf-8")
+        assert build_texts("01") == 0
+    assert [file.read_text("utf-8") for file in built.values()] == kept
+
+
+def test_changed_code_needs_a_run(course, built, capsys):
+    path = course / "notebooks" / "source" / "01_made.py"
+    kept = [file.read_text("utf-8") for file in built.values()]
+    path.write_text(LESSON.replace("6 * 7", "6 * 8"), encoding="utf-8")
+    try:
+        assert build_texts("01") == 1
+        assert "the code has changed" in capsys.readouterr().out
+    finally:
+        path.write_text(LESSON, encoding="utf-8")
+    assert [file.read_text("utf-8") for file in built.values()] == kept
 
 
 def test_a_cell_that_fails_is_reported_and_writes_nothing(course, built, capsys):
