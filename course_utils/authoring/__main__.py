@@ -1,4 +1,4 @@
-"""``python -m course_utils.authoring build [NN] [--check | --text] | pull NN | lab``."""
+"""``python -m course_utils.authoring build [NN] [--check | --text] | pull NN | …``."""
 
 import argparse
 import sys

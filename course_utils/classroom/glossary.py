@@ -22,7 +22,7 @@ def glossary() -> dict[str, Term]:
 
 
 def known(word: str) -> Term | None:
-    """Find a term as it stands in a text: any case, a plural s, a hyphen for a blank."""
+    """Find a term as it stands in a text: any case, plural, hyphen or blank."""
     name = " ".join(word.split()).lower()
     spelt = [name, name.removesuffix("s"), name.replace(" ", "-"), f"[{name}]"]
     return next((glossary()[s] for s in spelt if s in glossary()), None)

@@ -196,7 +196,7 @@ def test_changed_texts_go_in_around_the_stored_outputs(course, built, capsys):
         notebook = nbformat.read(built["student"], as_version=4)
         assert notebook.cells[0].source == "# 01 · What is 6 · 7?"
         assert "the answer is 42" in printed(notebook)
-        assert rules.problems(notebook) == []
+        assert problems(notebook) == []
     finally:
         path.write_text(LESSON, encoding="utf-8")
         assert build_texts("01") == 0
