@@ -12,11 +12,12 @@ ERRORS = (
 )
 # Text whose contrast with what lies behind it is below 4.5 to 1 (3 to 1 if large).
 FAINT = (Path(__file__).parent / "faint.js").read_text("utf-8")
-FINISHED = """errors => {
+FINISHED = """([errors, count]) => {
   if (document.querySelector(errors)) return true;  // nothing runs after an error
   const prompts = [...document.querySelectorAll(
     '.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(e => e.textContent.trim());
-  return prompts.length > 5 && prompts.every(text => /^\\[\\d+\\]:$/.test(text));
+  return prompts.length > 5
+    && prompts.slice(0, count).every(text => /^\\[\\d+\\]:$/.test(text));
 }"""
 
 
@@ -35,8 +36,17 @@ def menu(page, first, second):
 
 def run_all(page, seconds=600):
     menu(page, "Run", "Run All Cells")
-    page.wait_for_function(FINISHED, arg=ERRORS, timeout=seconds * 1000)
+    page.wait_for_function(FINISHED, arg=[ERRORS, 999], timeout=seconds * 1000)
     expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
+
+
+def run_until(page, number, seconds=600):
+    """Run the code cells from the first to this one, counted from 0."""
+    cell = page.locator(".jp-Notebook .jp-CodeCell").nth(number)
+    cell.locator(".jp-InputPrompt").click()
+    menu(page, "Run", "Run All Above Selected Cell")
+    page.wait_for_function(FINISHED, arg=[ERRORS, number], timeout=seconds * 1000)
+    run_cell(page, cell)
 
 
 def run_cell(page, cell):
