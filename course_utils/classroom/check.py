@@ -9,14 +9,18 @@ sentence; one that is wrong in its own way is shown the first case that differs.
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Callable, Mapping, Sequence
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
 
 from course_utils.classroom import session
-from course_utils.classroom.show import visible
+from course_utils.classroom.limit import DoesNotEnd, within
+from course_utils.classroom.results import Raised, difference, same, shown
+
+SECONDS = 10.0  # for one call of a learner's function: a slow machine, a cold library
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Exercise:
         title: what the learner builds.
         cases: argument tuples, worked by hand first, then awkward ones.
         reference: returns the right result for a case.
-        mistakes: typical wrong answers, most likely first.
+        mistakes: typical wrong answers, most likely first. Each goes wrong in two cases
+            or more, and no two agree on all of them: a sentence is only for its own.
         properties: sentences with a predicate on the attempt that must hold as well.
     """
 
@@ -56,84 +61,21 @@ class Verdict:
     sentence: str = ""
 
 
-def _text(value: object, form: Callable[[object], str]) -> str:
-    try:
-        return form(value)
-    except Exception:  # a learner's class may fail at anything
-        return f"<{type(value).__name__} that cannot be shown>"
-
-
-class _Raised:
-    """An exception as a result, equal to another of the same type."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-    def __repr__(self) -> str:
-        return f"{type(self.error).__name__}: {_text(self.error, str)}"
-
-
-def same(left: object, right: object, tolerance: float = 1e-6) -> bool:
-    """Whether two results are equal, numbers within a tolerance, arrays by value.
-
-    >>> same([1.0, {"a": 2}], (1.0000000001, {"a": 2}))
-    True
-    >>> same(True, 1), same("1", 1)
-    (False, False)
-    """
-    try:
-        return _same(left, right, tolerance)
-    except Exception:  # a comparison that fails, a list in itself, a huge number
-        return left is right
-
-
-def _same(left: object, right: object, tolerance: float) -> bool:
-    if isinstance(left, _Raised) or isinstance(right, _Raised):
-        both = isinstance(left, _Raised) and isinstance(right, _Raised)
-        return both and type(left.error) is type(right.error)
-    if hasattr(left, "tolist") and hasattr(right, "tolist"):
-        shapes = (getattr(left, "shape", ()), getattr(right, "shape", ()))
-        return tuple(shapes[0]) == tuple(shapes[1]) and same(
-            left.tolist(), right.tolist(), tolerance
-        )
-    if hasattr(left, "tolist") or hasattr(right, "tolist"):
-        left = left.tolist() if hasattr(left, "tolist") else left
-        right = right.tolist() if hasattr(right, "tolist") else right
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, int) and isinstance(right, int):
-        return left == right
-    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-        close = math.isclose(left, right, rel_tol=tolerance, abs_tol=tolerance)
-        return close or (math.isnan(left) and math.isnan(right))
-    if isinstance(left, str) or isinstance(right, str):
-        return type(left) is type(right) and left == right
-    if isinstance(left, Mapping) and isinstance(right, Mapping):
-        return left.keys() == right.keys() and all(
-            same(left[key], right[key], tolerance) for key in left
-        )
-    if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
-        return len(left) == len(right) and all(
-            same(a, b, tolerance) for a, b in zip(left, right, strict=True)
-        )
-    if type(left) is not type(right):
-        return False
-    equal = left == right
-    return bool(equal.all(axis=None)) if hasattr(equal, "all") else bool(equal)
-
-
 def _run(function: Callable, arguments: tuple) -> object:
     try:
         return function(*copy.deepcopy(arguments))
     except NotImplementedError:
         raise
     except (Exception, SystemExit) as error:  # the learner's error is a result too
-        return _Raised(error)
+        return Raised(error)
 
 
-def _short(value: object, limit: int = 90) -> str:
-    text = visible(_text(value, repr))
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def _limited(attempt: Callable) -> Callable:
+    return lambda *arguments: within(SECONDS, attempt, *arguments)
+
+
+def _given(arguments: tuple) -> str:
+    return ", ".join(shown(argument, longest=60) for argument in arguments)
 
 
 def _changes_its_input(function: Callable, arguments: tuple) -> bool:
@@ -142,11 +84,17 @@ def _changes_its_input(function: Callable, arguments: tuple) -> bool:
         function(*mine)
     except (Exception, SystemExit):
         return False
-    return not all(
-        same(after, before)
+    # What equals not even its own copy (a disk, an encoder) is there to be changed.
+    return any(
+        same(copy.deepcopy(before), before) and not same(after, before)
         for after, before in zip(mine, arguments, strict=True)
-        if isinstance(before, (list, dict)) or hasattr(before, "tolist")
     )
+
+
+def _is_lazy(result: object) -> bool:
+    """Whether a result, or a part of it, yields its values once and later."""
+    parts = result if isinstance(result, (list, tuple)) else ()
+    return any(isinstance(part, Iterator) for part in (result, *parts))
 
 
 def judge(exercise: Exercise, attempt: object) -> Verdict:
@@ -160,14 +108,36 @@ def judge(exercise: Exercise, attempt: object) -> Verdict:
         return Verdict("not started")
     if not callable(attempt):
         return Verdict(
-            "wrong", f"pass the function itself, not {_short(attempt)} (no brackets)"
+            "wrong", f"pass the function itself, not {shown(attempt)} (no brackets)"
         )
+    with warnings.catch_warnings():  # no filter of the learner's decides a verdict
+        warnings.simplefilter("ignore")
+        return _judge(exercise, _limited(attempt))
+
+
+def _judge(exercise: Exercise, attempt: Callable) -> Verdict:
+    got = []
     try:
-        got = [_run(attempt, case) for case in exercise.cases]
+        for case in exercise.cases:
+            got.append(_run(attempt, case))
     except NotImplementedError:
         return Verdict("not started")
+    except DoesNotEnd:
+        return Verdict(
+            "wrong",
+            f"for ({_given(exercise.cases[len(got)])}) it does not end: "
+            "what changes in the loop?",
+        )
     wanted = [_run(exercise.reference, case) for case in exercise.cases]
     if all(map(same, got, wanted)):
+        return _judge_the_rest(exercise, attempt)
+    return Verdict("wrong", _what_is_wrong(exercise, got, wanted))
+
+
+def _judge_the_rest(exercise: Exercise, attempt: Callable) -> Verdict:
+    """All results are right: is the input whole, do the properties hold?"""
+    sentence = "the second call with the same arguments went wrong"
+    try:
         for case in exercise.cases:
             if _changes_its_input(attempt, case):
                 return Verdict(
@@ -176,27 +146,34 @@ def judge(exercise: Exercise, attempt: object) -> Verdict:
                     "work on a copy, others still need the original",
                 )
         for sentence, holds in exercise.properties:
-            try:
-                if not holds(attempt):
-                    return Verdict("wrong", sentence)
-            except Exception as error:
-                return Verdict("wrong", f"{sentence} ({_short(_Raised(error))})")
-        return Verdict("correct")
+            if not holds(attempt):
+                return Verdict("wrong", sentence)
+    except DoesNotEnd:
+        return Verdict("wrong", f"{sentence} (it does not end)")
+    except (Exception, SystemExit) as error:
+        return Verdict("wrong", f"{sentence} ({shown(Raised(error))})")
+    return Verdict("correct")
+
+
+def _what_is_wrong(exercise: Exercise, got: list, wanted: list) -> str:
+    """The sentence of the mistake that fits every case, or the first difference."""
     if all(result is None for result in got):
-        return Verdict("wrong", "the function returns None: is the return missing?")
+        return "the function returns None: is the return missing?"
+    if any(map(_is_lazy, got)) and not any(map(_is_lazy, wanted)):
+        return (
+            "a generator came back, which holds no values yet: make it a list, "
+            "list(...) or [... for ... in ...]"
+        )
     for mistake in exercise.mistakes:
         if all(
             same(a, _run(mistake.function, case))
             for a, case in zip(got, exercise.cases, strict=True)
         ):
-            return Verdict("wrong", mistake.sentence)
+            return mistake.sentence
     for case, result, want in zip(exercise.cases, got, wanted, strict=True):
         if not same(result, want):
-            inputs = ", ".join(_short(argument, 60) for argument in case)
-            return Verdict(
-                "wrong", f"for ({inputs}) it gives {_short(result)}, not {_short(want)}"
-            )
-    raise AssertionError("unreachable: some case differs")
+            return f"for ({_given(case)}) it gives {difference(result, want)}"
+    return "two looks at the same result do not agree: return plain numbers and lists"
 
 
 def exercises() -> dict[str, Exercise]:
@@ -225,18 +202,35 @@ def _find(exercise_id: str) -> Exercise | None:
     return exercises().get(exercise_id)
 
 
+def say(line: str) -> None:
+    """Print a line on any console: what its encoding lacks is written as a code.
+
+    The marks of ``check`` become ``+`` and ``-`` there.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        line.encode(encoding)
+    except (UnicodeError, LookupError):
+        line = line.replace("[✓]", "[+]").replace("[✗]", "[-]")
+        try:
+            line = line.encode(encoding, "backslashreplace").decode(encoding)
+        except (UnicodeError, LookupError):
+            line = line.encode("ascii", "backslashreplace").decode("ascii")
+    print(line)
+
+
 def check(exercise_id: str, attempt: object = ...) -> None:
     """Check an attempt and print one line; never raises.
 
     ``[ ] 1.1 not started`` · ``[✓] 1.1 correct`` · ``[✗] 1.1 what to look at``
     """
-    exercise = _find(exercise_id)
+    exercise = _find(exercise_id) if isinstance(exercise_id, str) else None
     if exercise is None:
         known = ", ".join(sorted(exercises()))
-        name = visible(str(exercise_id))
-        print(f"[✗] {name} is no exercise of this course. Known: {known}")
+        name = shown(exercise_id, str)
+        say(f"[✗] {name} is no exercise of this course. Known: {known}")
         return
     verdict = judge(exercise, attempt)
     session.current.exercises[exercise_id] = verdict.state == "correct"
     mark = {"not started": " ", "correct": "✓", "wrong": "✗"}[verdict.state]
-    print(f"[{mark}] {exercise_id} {verdict.sentence or verdict.state}")
+    say(f"[{mark}] {exercise_id} {verdict.sentence or verdict.state}")

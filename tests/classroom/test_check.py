@@ -1,7 +1,11 @@
 """The machinery behind ``check``: one line, never an exception."""
 
 import importlib
+import io
 import sys
+import threading
+import time
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -223,6 +227,64 @@ def test_an_error_in_a_property_is_part_of_the_sentence():
     )
 
 
+def test_a_set_that_is_changed_is_noticed_too():
+    def emptying(names):
+        return {names.pop() for _ in range(len(names))}
+
+    keep = Exercise("9.5", "Copy", [({"a", "b"},)], lambda names: names)
+    state, sentence = judged(emptying, keep)
+    assert state == "wrong" and "the argument was changed" in sentence
+
+
+def test_a_change_inside_a_dictionary_of_lists_is_noticed():
+    def growing(table):
+        table["a"].append(0)
+        return 1
+
+    count = Exercise("9.5", "Count", [({"a": [1]},)], lambda table: len(table))
+    state, sentence = judged(growing, count)
+    assert state == "wrong" and "the argument was changed" in sentence
+
+
+def test_what_is_there_to_be_changed_may_change():
+    class Box:
+        number = 0
+
+    def put(box):
+        box.number += 1
+        return box.number
+
+    fill = Exercise("9.5", "Fill", [(Box(),)], lambda box: 1)
+    assert judged(put, fill) == ("correct", "")
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda x: (n for n in [2 * x]),
+        lambda x: map(int, [2 * x]),
+        lambda x: (iter(()),),
+    ],
+    ids=["generator", "map", "inside a tuple"],
+)
+def test_a_generator_is_told_to_be_made_a_list(attempt):
+    state, sentence = judged(attempt)
+    assert state == "wrong" and "make it a list" in sentence
+    assert "0x" not in sentence
+
+
+def test_the_filters_of_a_learner_decide_no_verdict():
+    def warning(x):
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+        return 2 * x
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert judged(warning) == ("correct", "")
+        exercise = Exercise("9.1", "Double", DOUBLE.cases, warning)
+        assert judged(lambda x: 2 * x, exercise) == ("correct", "")
+
+
 def test_a_long_result_is_cut():
     _, sentence = judged(lambda x: "y" * 10_000)
     assert len(sentence) < 150 and "…" in sentence
@@ -298,6 +360,79 @@ def test_hostile_results_and_errors_are_printed_as_text(text):
         assert_printable(judged(attempt)[1])
 
 
+# -- a time limit ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_a_hurry(monkeypatch):
+    monkeypatch.setattr(machinery, "SECONDS", 0.2)
+
+
+def without_progress(x):
+    i = 0
+    while i < x:
+        continue
+    return 2 * x
+
+
+def catching_everything(x):
+    while x:
+        try:
+            x * x
+        except:  # noqa: E722
+            pass
+    return 0
+
+
+ENDLESS = {
+    "nothing changes": without_progress,
+    "an except that catches everything": catching_everything,
+    "an endless generator that is summed": lambda x: sum(1 for _ in iter(int, 1)),
+}
+
+
+@pytest.mark.parametrize("attempt", ENDLESS.values(), ids=ENDLESS.keys())
+def test_a_function_that_does_not_end_is_stopped(in_a_hurry, attempt):
+    begun, threads = time.monotonic(), threading.active_count()
+    assert judged(attempt) == (
+        *("wrong", "for (1) it does not end: what changes in the loop?"),
+    )
+    time.sleep(0.05)
+    assert time.monotonic() - begun < 5
+    assert threading.active_count() <= threads  # nobody goes on counting
+
+
+def test_the_case_that_does_not_end_is_named(in_a_hurry):
+    _, sentence = judged(lambda x: without_progress(x) if x == 3 else 2 * x)
+    assert sentence.startswith("for (3) it does not end")
+
+
+def test_a_time_limit_holds_outside_the_main_thread_as_well(in_a_hurry):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(judged(without_progress)))
+    thread.start()
+    thread.join(10)
+    assert "does not end" in found[0][1]
+
+
+def test_a_property_has_a_time_limit_too(in_a_hurry):
+    exercise = Exercise(
+        *("9.8", "Double", [(0,)], lambda x: 2 * x),
+        properties=[("two is doubled", lambda f: f(2) == 4)],
+    )
+    assert judged(without_progress, exercise) == (
+        *("wrong", "two is doubled (it does not end)"),
+    )
+
+
+def test_an_interrupt_of_the_learner_passes():
+    def interrupted(x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        judge(DOUBLE, interrupted)
+
+
 # -- check: one printed line -----------------------------------------------------------
 
 
@@ -346,6 +481,33 @@ def test_an_unknown_exercise_is_answered_with_the_known_ones(printed):
 @hostile
 def test_a_hostile_name_of_an_exercise_is_printed_as_text(printed, text):
     assert_printable(printed(text))
+
+
+@pytest.mark.parametrize("name", [1.1, ["1.1"], None, ...], ids=repr)
+def test_a_name_that_is_no_text_is_unknown(printed, name):
+    assert "is no exercise of this course" in printed(name)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8", "shift_jis", None])
+@pytest.mark.parametrize("result", ["日本 🎉", "\ud800", "\x00é", "plain"], ids=ascii)
+def test_no_console_breaks_the_check(monkeypatch, encoding, result):
+    monkeypatch.setattr(machinery, "_find", {"9.1": DOUBLE}.get)
+    raw = io.BytesIO()
+    console = io.TextIOWrapper(raw, encoding=encoding, errors="strict")
+    monkeypatch.setattr(sys, "stdout", console)
+    check("9.1", lambda x: x + x)
+    check("9.1", lambda x: result)
+    console.flush()
+    right, wrong = raw.getvalue().decode(console.encoding).splitlines()
+    marks = "✓✗" if encoding in ("utf-8", None) else "+-"
+    assert right == f"[{marks[0]}] 9.1 correct"
+    assert wrong.startswith(f"[{marks[1]}] 9.1 for (1) it gives '")
+    assert wrong.endswith("', not 2")
+
+
+def test_a_console_that_is_not_there_breaks_nothing(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    check("1.1")
 
 
 # -- finding the exercises -------------------------------------------------------------
