@@ -819,11 +819,12 @@ for text in (typed, stored, "harbour\u00a0café", "caf\u200bé"):
 #
 # <details><summary>Hint 1</summary>
 #
-# `unicodedata.normalize("NFC", text)` composes accents.
+# Replace U+00A0 by a space and remove U+200B and U+FEFF.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Then replace U+00A0 by a space and remove U+200B and U+FEFF.
+# Last, `unicodedata.normalize("NFC", text)` composes accents: not before, since a
+# hidden character may stand between a letter and its accent.
 # </details>
 
 
@@ -833,8 +834,8 @@ def search_key(text):
     ### BEGIN SOLUTION
     import unicodedata
 
-    text = unicodedata.normalize("NFC", text).replace("\u00a0", " ")
-    return text.replace("\u200b", "").replace("\ufeff", "")
+    text = text.replace("\u00a0", " ").replace("\u200b", "").replace("\ufeff", "")
+    return unicodedata.normalize("NFC", text)
     ### END SOLUTION
 
 

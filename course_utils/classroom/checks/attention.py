@@ -30,6 +30,8 @@ _ATTEND_CASES = [
     (_random(5, 8), _random(3, 8, seed=1), _random(3, 6, seed=2)),
     (_random(1, 4), _random(1, 4, seed=1), _random(1, 2, seed=2)),
     tuple(_random(2, 3, 5, 6, seed=seed) for seed in range(3)),
+    # Scores above 100, where e to the score is infinite in single precision.
+    (_random(3, 4), 400 * _random(5, 4, seed=1), _random(5, 2, seed=2)),
 ]
 
 
@@ -48,6 +50,12 @@ def _attend_with(scale: Callable, axis: int = -1):
     return attend
 
 
+def _attend_naively(q, k, v):
+    powers = (q @ k.transpose(-2, -1) * _root(q, k)).exp()
+    weights = powers / powers.sum(dim=-1, keepdim=True)
+    return weights @ v, weights
+
+
 def _root(q, k):
     return q.shape[-1] ** -0.5
 
@@ -59,8 +67,31 @@ _MASK_CASES = [
     (_random(4, 6), torch.tensor([0, 1, 1, 0, 1, 0])),
     (-_random(2, 5).abs() - 3, torch.tensor([0, 0, 1, 0, 0])),
     (_random(3, 2), torch.tensor([1, 1])),
+    # Scores can be as low as any number that is not infinite, and as high.
+    (
+        torch.tensor([[-150.0, -100.0, -151.0], [-2e4, 0.0, -2e4]]),
+        torch.tensor([1, 0, 1]),
+    ),
+    (
+        torch.tensor([[120.0, 100.0, 119.0], [300.0, 0.0, 301.0]]),
+        torch.tensor([1, 0, 1]),
+    ),
 ]
 _MASK_CASES = [(scores, mask.bool()) for scores, mask in _MASK_CASES]
+
+
+def _hidden_are_zero(masked):
+    """Exactly 0, not nearly: also where no visible score is high."""
+    return all(
+        bool(
+            (torch.as_tensor(masked(scores.clone(), mask.clone()))[:, ~mask] == 0).all()
+        )
+        for scores, mask in _MASK_CASES
+    )
+
+
+def _filled(number):
+    return lambda scores, mask: scores.masked_fill(~mask, number).softmax(-1)
 
 
 def _reference_masked(scores, mask):
@@ -68,6 +99,11 @@ def _reference_masked(scores, mask):
     weights = torch.zeros_like(scores)
     weights[:, mask] = functional.softmax(scores[:, mask], dim=1)
     return weights
+
+
+def _masked_naively(scores, mask):
+    powers = scores.exp() * mask
+    return powers / powers.sum(dim=-1, keepdim=True)
 
 
 # -- 4.3: heads ------------------------------------------------------------------------
@@ -148,6 +184,9 @@ _HANDED_CASES = [
     ),
     (_random(3, 5, 5).softmax(-1), _random(3, 5, 6, seed=1)),
     (_random(1, 4, 4).softmax(-1), _random(1, 4, 2, seed=1)),
+    # Rows that sum to 1/2, as dropout leaves them: no sum over givers is hidden.
+    (_random(2, 3, 3).softmax(-1) / 2, _random(2, 3, 5, seed=1)),
+    (_random(2, 4, 4).softmax(-1).triu(), _random(2, 4, 3, seed=2)),
 ]
 
 
@@ -301,6 +340,11 @@ EXERCISES = (
                 _attend_with(_root, axis=-2),
             ),
             Mistake(
+                "large scores overflow: torch's softmax subtracts the largest first, "
+                "exp / sum does not",
+                _attend_naively,
+            ),
+            Mistake(
                 "the two results are swapped: the output first, then the weights",
                 lambda q, k, v: _library_attention(q, k, v)[::-1],
             ),
@@ -334,7 +378,18 @@ EXERCISES = (
                 "nothing is hidden yet: the mask is not used",
                 lambda scores, mask: scores.softmax(-1),
             ),
+            Mistake(
+                "a fixed low number is not low enough: where the visible scores are "
+                "as low, hidden keys are seen. Take minus infinity",
+                _filled(-100.0),
+            ),
+            Mistake(
+                "large scores overflow: use torch's softmax, which subtracts the "
+                "largest first",
+                _masked_naively,
+            ),
         ],
+        properties=[("hidden keys get exactly 0, not nearly", _hidden_are_zero)],
     ),
     Exercise(
         id="4.3",
@@ -437,6 +492,11 @@ EXERCISES = (
                 "this counts for each receiver: sum over the rows, so that one number "
                 "per giver is left",
                 lambda w, v: (w @ v.norm(dim=-1).unsqueeze(-1)).squeeze(-1).sum(0),
+            ),
+            Mistake(
+                "giver and receiver are exchanged: weights[head, i, j] is what i takes "
+                "from j, so sum over the receivers, the axis before the last",
+                lambda w, v: (w.sum(dim=2) * v.norm(dim=-1)).sum(dim=0),
             ),
             Mistake(
                 "only the looks are counted: multiply each weight by the length of the "

@@ -38,6 +38,7 @@ _NCE_CASES = [
     (_rows([[3, 0], [0, 2]]), _rows([[5, 0], [1, 1]]), 0.5),
     (_random(4, 6), _random(4, 6, seed=1), 0.05),
     (_random(3, 5, seed=2), 2 * _random(3, 5, seed=3), 0.2),
+    (_random(4, 6), _random(4, 6, seed=5), 0.001),  # e to the 1000 is infinite
 ]
 
 
@@ -64,6 +65,17 @@ _RECALL_CASES = [
     (torch.ones(4, 3, dtype=torch.float64), torch.ones(4, 3, dtype=torch.float64)),
     # The long vector wins every dot product and no cosine; rows and columns differ.
     (_rows([[1, 0.2], [1, 0.5], [0, 1]]), _rows([[1, 0], [9, 9], [-1, 3]])),
+    # Nobody is near, the own positive least far away; one dimension is much larger.
+    (_rows([[1, 0], [0, 1]]), _rows([[-1, -9], [-9, -1]])),
+    (_rows([[9, 1], [9, -1], [9, 2]]), _rows([[8, 1], [9, -1], [-9, 9]])),
+    (_rows([[10, 1], [10, -1]]), _rows([[10, 0], [1, 3]])),
+    # Better than one, worse than the other, better than the mean of both.
+    (_rows([[1, 0], [0, 1], [1, 1]]), _rows([[2, 1], [0, 1], [3, 1]])),
+    # Ahead by less than the tolerance, and by more.
+    *(
+        (_rows([[10, 0], [0, 1]]), _rows([[0.6 + gap, 0.8 - 0.75 * gap], [0.6, 0.8]]))
+        for gap in (7e-7, 1.5e-6)
+    ),
 ]
 
 
@@ -71,7 +83,19 @@ def _reference_recall(anchors, positives):
     scores = _cosines(anchors, positives)
     own = np.diagonal(scores)
     others = np.where(np.eye(len(own), dtype=bool), -np.inf, scores)
-    return float(np.mean(own > others.max(axis=1) + 1e-9))
+    return float(np.mean(own > others.max(axis=1) + 1e-6))
+
+
+def _recall_against(scores_of, other):
+    """Compare the own score with something else than the best of the others."""
+
+    def recall(anchors, positives):
+        scores = scores_of(anchors, positives)
+        own, rest = np.diagonal(scores), ~np.eye(len(scores), dtype=bool)
+        rows = zip(own, scores, rest, strict=True)
+        return float(np.mean([o > other(row[r]) + 1e-6 for o, row, r in rows]))
+
+    return recall
 
 
 def _recall_columns(anchors, positives):
@@ -132,6 +156,8 @@ _PUSH_CASES = [
     (_rows([0.9, 0.1, -0.3]), 1.0),
     (_rows([0.7, 0.6, 0.2, 0.0, -0.5]), 0.2),
     (_rows([0.4]), 0.2),
+    (_rows([0.91, 0.905, 0.3]), 0.001),
+    (_rows([0.123, 0.118, 0.114]), 0.01),
 ]
 
 
@@ -155,6 +181,7 @@ _HARD_CASES = [
     (_rows([[1, 0], [0, 1]]), _rows([[1, 0], [0, 1]]), _rows([[1, 0], [0, 1]]), 1.0),
     (_random(3, 5), _random(3, 5, seed=1), _random(3, 5, seed=2), 0.2),
     (_random(4, 6), _random(4, 6, seed=3), _random(4, 6, seed=4), 0.05),
+    (_random(3, 5), _random(3, 5, seed=6), _random(3, 5, seed=7), 0.001),
 ]
 
 
@@ -185,7 +212,7 @@ def _hard_in_front(anchors, positives, hard_negatives, temperature):
 
 # -- 6.6: the floor --------------------------------------------------------------------
 
-_FLOOR_CASES = [(2, 1.0), (32, 1.0), (8, 0.5), (32, 0.05), (64, 0.2)]
+_FLOOR_CASES = [(2, 1.0), (32, 1.0), (8, 0.5), (32, 0.05), (64, 0.2), (16, 0.125)]
 
 
 def _reference_floor(batch_size, temperature):
@@ -261,6 +288,7 @@ _NLI = [
     ("It rains.", "Water falls.", "entailment"),
     ("A cat sleeps.", "A pet rests.", "entailment"),
     ("It snows.", "It is hot.", "contradiction"),
+    ("A dog runs.", "Something moves.", "entailment"),  # one more for the first premise
 ]
 _NLI_CASES = [(_NLI,), (_NLI[:2],), (_NLI[3:5],), (_NLI[::-1],), ([],)]
 
@@ -278,6 +306,20 @@ def _reference_triplets(rows):
 
 def _by_premise(rows, label):
     return {premise: other for premise, other, found in rows if found == label}
+
+
+def _triplets_by_premise(rows):
+    yes, no = _by_premise(rows, "entailment"), _by_premise(rows, "contradiction")
+    return [(premise, yes[premise], no[premise]) for premise in yes if premise in no]
+
+
+def _triplets_by_contradiction(rows):
+    yes = _by_premise(rows, "entailment")
+    return [
+        (premise, yes[premise], other)
+        for premise, other, label in rows
+        if label == "contradiction" and premise in yes
+    ]
 
 
 def _triplets_exchanged(rows):
@@ -356,6 +398,16 @@ EXERCISES = (
             Mistake(
                 "rows and columns are exchanged: each anchor searches the positives",
                 _recall_columns,
+            ),
+            Mistake(
+                "the own cosine is compared with the mean of the others: it must beat "
+                "the best of them",
+                _recall_against(_cosines, np.mean),
+            ),
+            Mistake(
+                "0 stands on the diagonal, and beats every negative cosine: write "
+                "minus infinity there",
+                _recall_against(_cosines, lambda others: max(0.0, others.max())),
             ),
             Mistake(
                 "this is the number of hits: divide by the number of anchors",
@@ -522,6 +574,16 @@ EXERCISES = (
             Mistake(
                 "the contradictions stand in the place of the positives",
                 _triplets_exchanged,
+            ),
+            Mistake(
+                "a premise has one triplet at most here: walk over the entailments, "
+                "each makes one, and put the contradictions into a dictionary",
+                _triplets_by_premise,
+            ),
+            Mistake(
+                "these are in the order of the contradictions: walk over the "
+                "entailments",
+                _triplets_by_contradiction,
             ),
             Mistake(
                 "neutral is not wrong enough: take the contradiction as hard negative",

@@ -44,6 +44,9 @@ _ANSWERS = [
     ([0.9, 0.9, 0.9, 0.9], [True, False, False, False]),
     ([0.35, 0.41, 0.47, 0.66, 0.68, 0.93], [True, True, False, True, True, False]),
     ([0.31, 0.71, 0.72, 0.73], [False, True, True, True]),
+    # An upper end belongs to its bin: 0.6 stands with 0.52, and 0.65 alone.
+    ([0.6, 0.52, 0.65, 0.3], [False, True, True, True]),
+    ([0.8, 0.74, 0.8, 0.85, 1.0, 0.1], [True, False, True, False, True, True]),
 ]
 
 
@@ -63,6 +66,14 @@ def _by_bin(confidence, right):
         yield number, inside.mean(), confidence[inside].mean(), right[inside].mean()
 
 
+def _floored_ece(confidence, right):
+    confidence, right = np.array(confidence), np.array(right, dtype=float)
+    place = np.minimum(np.floor(confidence * 10 + 1e-9), 9)
+    return sum(
+        abs((confidence - right)[place == number].sum()) for number in np.unique(place)
+    ) / len(right)
+
+
 # -- 8.3: labels to doubt --------------------------------------------------------------
 
 _OUT_OF_FOLD = [
@@ -79,6 +90,21 @@ _OUT_OF_FOLD = [
         3,
     ),
     (np.array([[0.6, 0.4], [0.3, 0.7], [0.8, 0.2], [0.45, 0.55]]), [1, 0, 0, 1], 1),
+    (
+        np.array(
+            [
+                [0.604, 0.396],
+                [0.3, 0.7],
+                [0.2, 0.8],
+                [0.55, 0.45],
+                [0.9, 0.1],
+                [0.6, 0.4],
+            ]
+        ),
+        [1, 1, 1, 0, 1, 1],
+        4,
+    ),
+    (np.array([[0.102, 0.898], [0.101, 0.899], [0.5, 0.5]]), [0, 0, 1], 2),
 ]
 
 
@@ -120,13 +146,20 @@ _LEAKS = [
         0.9,
     ),
     (_unit(0, 2), _unit(1, 90), [True, False], 0.99),
+    # Cosines that can be written down: exactly at the limit is a twin.
+    (np.eye(2), np.array([[0.6, -0.8], [0.8, 0.6]]), [True, False], 0.8),
+    (
+        np.eye(2),
+        np.array([[0.6, 0.8], [-1, 0], [0.803, 0.596]]),
+        [True, False, True],
+        0.8,
+    ),
+    (np.eye(2)[:1], np.array([[0.803, 0.596], [0.796, 0.605]]), [True, False], 0.8),
 ]
 
 
 def _reference_honest(train, test, right, limit):
-    from scipy.spatial.distance import cdist
-
-    fresh = cdist(test, train, "cosine").min(axis=1) > 1 - limit
+    fresh = [max(float(np.dot(a, b)) for b in train) < limit for a in test]
     return float(np.average(right, weights=fresh))
 
 
@@ -176,42 +209,52 @@ def _chi_square(only_first, only_second):
 
 
 class _Encoder:
-    """A tiny encoder, changed in a known way since the index was made."""
+    """A tiny encoder; since the index was made, some texts are turned by an angle."""
 
-    def __init__(self, change="none"):
-        self.change = change
+    def __init__(self, change="none", angle=0.0, texts=()):
+        self.change, self.angle, self.texts = change, math.radians(angle), texts
 
     def __repr__(self):
         return "an encoder"
 
     def __call__(self, texts):
-        rows = [
-            [len(t), t.count("e"), t.count(" "), sum(map(ord, t)) % 7] for t in texts
-        ]
-        vectors = np.array(rows, dtype=float) + 0.5
+        vectors = np.array(
+            [[len(t) - 12, t.count("e") - 2, t.count(" ") - 1, 3] for t in texts], float
+        )
         if self.change == "turned":  # every cosine within the new space is the same
             vectors = vectors[:, [1, 2, 3, 0]]
-        if self.change == "other dimension":
+        if self.change == "wider":
             vectors = np.concatenate([vectors, vectors], axis=1)
-        if self.change == "one text only" and len(texts) > 1:
-            vectors[1] = vectors[1, ::-1]
+        if self.change == "narrower":
+            vectors = vectors[:, :3]
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        for place in [i for i, text in enumerate(texts) if text in self.texts]:
+            across = np.array([0.0, 0.0, 1.0, 0.0])
+            across -= across @ vectors[place] * vectors[place]
+            across *= math.sin(self.angle) / np.linalg.norm(across)
+            vectors[place] = math.cos(self.angle) * vectors[place] + across
         return vectors + (1e-7 if self.change == "another machine" else 0)
 
 
-_CANARIES = ["the disk is full", "a queue", "restart every node here"]
+_CANARIES = [
+    *("the disk is full", "a queue", "restart every node here", "a queue"),
+    *("mail", "the lock file is there"),
+]
 _SPACES = [
-    (_Encoder()(_CANARIES), _CANARIES, _Encoder(change))
-    for change in ("none", "turned", "another machine", "other dimension")
-] + [(_Encoder()(_CANARIES), _CANARIES, _Encoder("one text only"))]
+    (_Encoder()(_CANARIES), _CANARIES, encoder)
+    for encoder in (
+        *map(_Encoder, ("none", "turned", "another machine", "wider", "narrower")),
+        _Encoder("one far away", 53, _CANARIES[2:3]),
+        _Encoder("one near", 18, _CANARIES[4:5]),
+        _Encoder("the first far away", 53, _CANARIES[:1]),
+        _Encoder("the last near", 18, _CANARIES[5:]),
+        _Encoder("all near", 18, _CANARIES),
+    )
+]
 
 
 def _reference_space(stored, texts, encode):
     return encode.change in ("none", "another machine")
-
-
-def _cosines_with_stored(stored, texts, encode):
-    return (stored * encode(texts)).sum(axis=1)
 
 
 def _space_by_shape(stored, texts, encode):
@@ -227,14 +270,21 @@ def _space_to_the_last_digit(stored, texts, encode):
     return bool(np.array_equal(encode(texts), stored))
 
 
-def _space_by_mean(stored, texts, encode):
-    if not _space_by_shape(stored, texts, encode):
-        return False
-    return bool(_cosines_with_stored(stored, texts, encode).mean() > 0.9)
+def _space_by(cosine_of):
+    """One cosine for all canaries decides, and 0.9 is enough."""
+
+    def belongs(stored, texts, encode):
+        new = encode(texts)
+        return new.shape == stored.shape and bool(
+            cosine_of((stored * new).sum(axis=1)) > 0.9
+        )
+
+    return belongs
 
 
-def _space_by_one(stored, texts, encode):
-    return _reference_space(stored, texts, encode) or encode.change == "one text only"
+def _space_by_first(stored, texts, encode):
+    new = encode(texts)
+    return new.shape == stored.shape and bool(np.allclose(new[0], stored[0], atol=1e-3))
 
 
 # -- 8.7: do numbers count? ------------------------------------------------------------
@@ -267,7 +317,8 @@ class _Candidate:
             row = np.ones(64)
             for word in re.findall(r"\w+", text.lower()):
                 row[sum(ord(c) * 31**i for i, c in enumerate(word)) % 64] += 1
-            rows.append(row / np.linalg.norm(row) + self.noise * self.calls)
+            noise = self.noise * (self.calls + len(rows))  # another one for each row
+            rows.append(row / np.linalg.norm(row) + noise)
         return np.array(rows)
 
 
@@ -323,6 +374,11 @@ EXERCISES = (
         cases=_ANSWERS,
         reference=_reference_ece,
         mistakes=[
+            Mistake(
+                "a confidence of exactly 0.6 has gone up: each bin has its upper end, "
+                "so it belongs to the bin up to 0.6 (np.ceil, not np.floor)",
+                _floored_ece,
+            ),
             Mistake(
                 "every bin counts alike, a bin with one answer as much as one with a "
                 "hundred: weigh by the share of answers in it",
@@ -435,8 +491,18 @@ EXERCISES = (
                 _space_to_the_last_digit,
             ),
             Mistake(
-                "one canary is not enough, or a mean hides it: every one must agree",
-                _space_by_one,
+                "only the first canary is asked: every one must agree",
+                _space_by_first,
+            ),
+            Mistake(
+                "a mean over the canaries hides the one that has moved: every one must "
+                "agree",
+                _space_by(np.mean),
+            ),
+            Mistake(
+                "every canary is asked, but a cosine of 0.9 is enough here: another "
+                "model can reach that, the same one differs in the seventh digit",
+                _space_by(np.min),
             ),
         ],
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import zip_longest
+from itertools import product, zip_longest
 
 import numpy as np
 
@@ -42,6 +42,17 @@ _HEADS = [
     (np.array([[2.0, 4.0]]), np.array([0]), np.zeros((2, 2))),
     (_rng.normal(size=(5, 3)), np.array([0, 3, 1, 2, 3]), _rng.normal(size=(4, 3))),
     (_rng.normal(size=(2, 6)), np.array([2, 2]), 9 * _rng.normal(size=(3, 6))),
+    # Logits of 800 and more, where e to the logit is infinite.
+    (
+        np.array([[20.0, 10.0], [1.0, 0.0]]),
+        np.array([0, 1]),
+        np.array([[40.0, 1], [1, 9]]),
+    ),
+    (
+        np.array([[-30.0, 1.0]]),
+        np.array([1]),
+        np.array([[-30.0, 0], [-29.99, 1], [9, 9]]),
+    ),
 ]
 
 
@@ -62,6 +73,12 @@ def _errors(vectors, labels, weight):
     return share, share - np.eye(len(weight))[labels]
 
 
+def _naive_gradient(vectors, labels, weight):
+    powers = np.exp(vectors @ weight.T)
+    share = powers / powers.sum(axis=1, keepdims=True)
+    return (share - np.eye(len(weight))[labels]).T @ vectors / len(vectors)
+
+
 # -- 7.3: the learning rate ------------------------------------------------------------
 
 _STEPS = [
@@ -72,6 +89,10 @@ _STEPS = [
     (10, 10, 1.0, 4),
     (0, 8, 0.2, 0),
     (6, 8, 0.2, 0),
+    (3, 50, 0.3, 12),
+    (20, 50, 0.0003, 12),
+    (5, 50, 0.025, 12),
+    (1, 3, 200.0, 2),
 ]
 
 
@@ -103,6 +124,8 @@ _CURVES = [
     ([0.5, 0.5, 0.5, 0.4], 3),
     ([0.3, 0.4, 0.2], 1),
     ([0.4], 1),
+    ([0.5, 0.5, 0.5, 0.6], 3),
+    ([0.7, 0.4, 0.4, 0.4], 2),
 ]
 
 
@@ -132,6 +155,7 @@ def _stop_by_one_more(losses, patience):
 # -- 7.4: two scores on the same number of texts ---------------------------------------
 
 _SCORES = [(448, 443, 500), (443, 448, 500), (90, 70, 100), (50, 50, 100), (5, 1, 8)]
+_SCORES += [(0, 0, 10), (10, 10, 10), (0, 4, 10)]
 
 
 def _reference_z(hits_a, hits_b, n):
@@ -195,14 +219,26 @@ class Disk:
 
 
 _DISKS = [
-    (Disk({"run": "epoch 1"}, cut), "run", "epoch 2, rather long")
+    (Disk({"run": "Epoch 1"}, cut), "run", "Epoch 2, rather long\n")
     for cut in (None, 1, 2)
-] + [(Disk({}, 1), "new", "epoch 1"), (Disk(), "new", "epoch 1")]
+] + [(Disk({}, cut), "new", " EPOCH 1") for cut in (None, 1)]
 
 
 def _reference_save(disk, name, data):
     """What must be there: all of the new text or all of the old one."""
     return data if disk.cut is None else disk.read(name)
+
+
+def _never_half(save):
+    """Whatever the number of operations, and whichever of them is cut."""
+    for files, cut in product(({"run": "old text"}, {}), range(1, 8)):
+        disk = Disk(files, cut)
+        said = save(disk, "run", "the new text")
+        if disk.read("run") not in (files.get("run"), "the new text"):
+            return False
+        if said != disk.read("run"):
+            return False
+    return True
 
 
 def _save_directly(disk, name, data):
@@ -249,6 +285,11 @@ _RUNS = [
     _signs(0.12, 3.4, 0.0000002, 0.8, 0.7),
     _signs(0.08, 1.0, 0.9, 0.9, 0.5),
     _signs(0.07, 1.0, 0.3, 0.7, 0.6),
+    # Near 1 is not 1; dev may be far below train; a little too far is too far.
+    _signs(0.1, 1.06, 0.0, 0.95, 0.6),
+    _signs(0.1, 0.94, 0.0000001, 0.9, 0.45),
+    _signs(1.4, 1.02, 0.0, 0.5, 0.6),
+    _signs(0.9, 1.0, 0.0, 0.5, 0.6),
 ]
 
 
@@ -279,6 +320,13 @@ def _diagnosis_exact_padding(signs):
     return diagnosis(signs)
 
 
+def _diagnosis_exact_ratio(signs):
+    found = diagnosis(signs)
+    return (
+        CARRIED if found == HEALTHY and signs["gradient carried over"] != 1 else found
+    )
+
+
 # -- 7.8: the collator -----------------------------------------------------------------
 
 _ROWS = [
@@ -286,6 +334,8 @@ _ROWS = [
     ([[1, 2], [3, 4]],),
     ([[9], [9, 9, 9, 9], [9, 9]],),
     ([[4, 4, 4]],),
+    ([[0, 5], [7]],),  # 0 is an id like any other
+    ([[6], [6], [1, 0, 2], [8, 8], [3], [2, 1]],),
 ]
 
 
@@ -358,6 +408,11 @@ EXERCISES = (
             Mistake(
                 "the sign is turned round: this way a step downhill goes uphill",
                 lambda x, y, w: -_errors(x, y, w)[1].T @ x / len(x),
+            ),
+            Mistake(
+                "large logits overflow: use scipy's softmax, or subtract each row's "
+                "largest logit before exp",
+                _naive_gradient,
             ),
             Mistake(
                 "this is (dim, classes): a gradient has the shape of its weight",
@@ -449,6 +504,11 @@ EXERCISES = (
                 lambda a, b, n: (a - b) / n,
             ),
             Mistake(
+                "equal counts need an early return: 0 of n twice, or n of n twice, "
+                "divides by 0",
+                _z_with(lambda share, n: math.sqrt(2 * share * (1 - share) / n)),
+            ),
+            Mistake(
                 "keep the sign: a difference below zero says that b is better",
                 lambda a, b, n: abs(_reference_z(a, b, n)),
             ),
@@ -474,6 +534,13 @@ EXERCISES = (
                 "the new text never gets its name: rename the file when it is whole",
                 _save_beside_only,
             ),
+        ],
+        properties=[
+            (
+                "after a cut in a later operation the name holds neither the old text "
+                "nor the new one: rename onto it, which replaces, as the last step",
+                _never_half,
+            )
         ],
     ),
     Exercise(
@@ -503,6 +570,11 @@ EXERCISES = (
                 _diagnosis_without(RATE, SHUFFLED),
             ),
             Mistake(
+                "a ratio near 1 carries nothing over: a healthy run does not hit 1.0 "
+                "exactly, ask whether it is far above 1",
+                _diagnosis_exact_ratio,
+            ),
+            Mistake(
                 "a shift of a ten-millionth is rounding, not a disease: compare with a "
                 "small number, not with 0",
                 _diagnosis_exact_padding,
@@ -530,6 +602,14 @@ EXERCISES = (
                 "the padding stands on the left: BERT's positions count from the first "
                 "token, so fill up on the right",
                 _collate_left,
+            ),
+            Mistake(
+                "the mask is read off the ids, and an id that is 0 itself becomes "
+                "padding: build it from the lengths",
+                lambda rows: (
+                    _reference_collate(rows)[0],
+                    [[int(i != 0) for i in row] for row in _reference_collate(rows)[0]],
+                ),
             ),
             Mistake("texts are cut to the shortest: nothing may be lost", _collate_cut),
         ],

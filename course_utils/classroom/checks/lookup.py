@@ -27,6 +27,7 @@ _NEAREST_CASES = [
     (np.array([0.0, -2.0]), _BY_HAND, 2),
     (_RANDOM[4], _RANDOM, 3),
     (-5 * _RANDOM[0], _RANDOM, 9),
+    (np.array([1.0, 0.1]), np.array([[1.0, 0.104], [1.0, 0.101], [1.0, 0.09]]), 2),
 ]
 
 
@@ -61,6 +62,7 @@ _PICTURE_CASES = [
     (_CIRCLE, _CIRCLE[[0, 2, 4, 1, 3]], 2),
     (_TRUTH, 3 + 2 * _TRUTH[:, :2], 3),
     (_TRUTH, _TRUTH[:, 2:4] - 1, 5),
+    (_TRUTH, _TRUTH[:, 2:4] / 1000, 2),
 ]
 
 
@@ -111,7 +113,18 @@ _SMALL /= np.linalg.norm(_SMALL, axis=1, keepdims=True)
 _ANALOGY_CASES = [
     (0, 1, 2, _SMALL),
     (2, 3, 0, _SMALL),
-    *((a, b, c, _UNITS) for a, b, c in ((0, 1, 2), (0, 1, 12), (0, 3, 11), (0, 4, 2))),
+    *(
+        (a, b, c, _UNITS)
+        for a, b, c in (
+            (0, 1, 2),
+            (0, 1, 12),
+            (0, 3, 11),
+            (0, 4, 2),
+            (5, 11, 12),
+            (1, 5, 6),
+            (8, 1, 6),
+        )
+    ),
 ]
 
 
@@ -175,6 +188,9 @@ _LOSS_CASES = [
     (np.zeros(3), np.ones(3), np.ones((4, 3))),
     *((_draw.normal(size=5), _draw.normal(size=5), _draw.normal(size=(k, 5)))
       for k in (1, 3, 7)),
+    # Far from 0, where e to the x overflows.
+    (np.array([30.0, 40.0]), np.array([-20.0, -10.0]), np.array([[0.1, 0.0]])),
+    (np.array([30.0, 40.0]), np.array([0.0, 0.1]), np.array([[20.0, 9.0], [0.0, 1.0]])),
 ]  # fmt: skip
 
 
@@ -195,7 +211,7 @@ def _sigma(x):
 # -- 2.7: the wrong cloakroom ----------------------------------------------------------
 
 _ROWS = ["[CLS]", "[SEP]", "[UNK]", "the", "cat", "dog", "sat", "down"]
-_CANARY, _CANARY_IDS = "The cat sat", [0, 3, 4, 6, 1]
+_CANARY, _CANARY_IDS = "The cat sat the cat", [0, 3, 4, 6, 3, 4, 1]
 
 
 class _Tokenizer:
@@ -236,6 +252,7 @@ _PATIENTS = [
     _Tokenizer(_SWAPPED),
     _Tokenizer(_ELSEWHERE),
     _Tokenizer([*_ROWS, "mat"]),
+    _Tokenizer(_ROWS[:-1]),
     _Tokenizer([*_ROWS[:5], "sofa", "sat", "down"]),
 ]
 
@@ -256,7 +273,13 @@ EXERCISES = (
     Exercise(
         id="2.1",
         title="One-hot",
-        cases=[([2, 0], 3), ([0], 2), ([1, 1, 3, 0], 5), ([], 4)],
+        cases=[
+            ([2, 0], 3),
+            ([0], 2),
+            ([1, 1, 3, 0], 5),
+            ([], 4),
+            ([3, 1, 0, 2, 1, 4], 6),
+        ],
         reference=lambda ids, size: np.eye(size)[np.array(ids, dtype=int)],
         mistakes=[
             Mistake(
@@ -467,6 +490,22 @@ EXERCISES = (
                 "the tokenizer is asked about itself: encode and decode agree in "
                 "every patient; compare with the model's rows and ids",
                 _round_trip,
+            ),
+            Mistake(
+                "the tokenizer lacks a piece that the model has, and nobody noticed: "
+                "go through the model's rows, not through the tokenizer's pieces",
+                lambda rows, canary, ids, t: (
+                    all(rows[i : i + 1] == [p] for p, i in t.get_vocab().items())
+                    and t(canary)["input_ids"] == ids
+                ),
+            ),
+            Mistake(
+                "the tokenizer has a piece that the model lacks, and nobody noticed: "
+                "both must have the same pieces",
+                lambda rows, canary, ids, t: (
+                    all(t.get_vocab().get(p) == i for i, p in enumerate(rows))
+                    and t(canary)["input_ids"] == ids
+                ),
             ),
             Mistake(
                 "the pieces are compared as a set: their numbers matter",

@@ -23,6 +23,7 @@ _BATCHES = [
     (_VECTORS, _MASK),
     (_VECTORS.flip(1), _MASK.flip(1)),
     (_VECTORS[:1, :3], _MASK[:1, :3]),
+    (_VECTORS / 1000, _MASK),
 ]
 
 
@@ -63,6 +64,7 @@ _SCORES = [
     ([0.4, 0.3], [0.4, 0.3]),
     ([0.5], [0.5, 0.5, 0.2]),
     ([-0.1, 0.3, 0.3], [0.3, -0.2]),
+    ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.35, 0.1, 0.2, 0.3, 0.45, 0.9]),
 ]
 
 
@@ -84,6 +86,7 @@ _CLOUDS = [
     (torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]),),  # (0 + 1 + 0) / 3
     (torch.tensor([[1.0, 0.0], [-2.0, 0.0]]),),
     (torch.tensor([[3.0, 4.0], [4.0, 3.0], [0.0, -5.0], [6.0, 8.0]]),),
+    (torch.tensor([[0.004, 0.003], [0.001, 0.007], [0.012, -0.005]]),),
 ]
 
 
@@ -113,6 +116,9 @@ _QUERIES = [
         torch.tensor([3.0, 4.0]),
         torch.tensor([[0.6, 0.8], [8.0, 6.0], [3.0, 3.0], [-6.0, -7.0], [0.0, 1.0]]),
     ),
+    # Away by (3, 3) and by (0, 5): 4.2 and 5 in a straight line, 6 and 5 in blocks.
+    (torch.tensor([1.0, 2.0]), torch.tensor([[1.0, 7.0], [4.0, 5.0], [9.0, 9.0]])),
+    (torch.tensor([0.001, 0.002]), torch.tensor([[0.004, 0.003], [0.002, 0.003]])),
 ]
 
 
@@ -144,6 +150,7 @@ _TEXTS = [
     ),
     (torch.tensor([[1.0, 2.0, 2.0]]), torch.tensor([[2.0, 0.0, 0.0], [4.0, 3.0, 1.0]])),
     (torch.tensor([[3.0, 4.0]]), torch.tensor([[-3.0, -4.0]])),
+    (torch.tensor([[0.003, 0.004]]), torch.tensor([[0.001, 0.007], [0.002, -0.006]])),
 ]
 
 
@@ -178,37 +185,44 @@ def _receipt_of_the_dot_product(a, b):
 
 
 class _Patient:
-    """A tiny encoder: lengths and letters, with a known disease."""
+    """A tiny encoder of texts, rows of length 1, with a known disease."""
 
     def __init__(self, disease, seed=0):
         self.disease = disease
         self.random = np.random.default_rng(seed)
+        self.calls = 0
 
     def __repr__(self):
         return "an encoder"
 
     def __call__(self, texts):
+        self.calls += 1
         longest = max(map(len, texts))
         rows = []
         for text in texts:
             codes = np.array([ord(c) % 11 for c in text], dtype=float)
-            row = np.array([codes.sum(), (codes**2).sum(), len(text)])
-            padded = self.disease == "neighbours"
-            rows.append(row / (longest if padded else len(text)))
+            padding = longest - len(text) if self.disease == "neighbours" else 0
+            rows.append([codes.mean() + 1, codes[0] - 5, 0.1 * padding])
         vectors = np.array(rows)
-        vectors += 1e-8 * len(texts)  # what arithmetic in another order leaves behind
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        # What arithmetic in another order leaves behind: the sixth digit.
+        vectors += 1e-6 * (len(texts) - 1 + self.calls % 2)
         if self.disease == "random":
-            vectors *= self.random.random(vectors.shape) > 0.2
+            vectors *= 0.5 + self.random.random(vectors.shape)
         return vectors
 
 
+_TEXTS_OF = {
+    "middle": ["a word", "several words here", "b"],
+    "first": ["the longest of them", "b", "short"],
+    "last": ["b", "short", "the longest of them"],
+    "pair": ["short", "no"],
+    "only the fifth is short": ["same", "size", "here", "four", "no"],
+}
 _WARD = [
-    (_Patient("healthy"), ["a word", "several words here", "b"]),
-    (_Patient("neighbours"), ["a word", "several words here", "b"]),
-    (_Patient("neighbours"), ["the longest of them", "b", "short"]),
-    (_Patient("random", 1), ["a word", "several words here", "b"]),
-    (_Patient("random", 2), ["the longest of them", "b", "short"]),
-    (_Patient("healthy"), ["the longest of them", "b", "short"]),
+    (_Patient(disease, seed), texts)
+    for seed, texts in enumerate(_TEXTS_OF.values(), start=1)
+    for disease in ("healthy", "neighbours", "random")
 ]
 
 
@@ -227,32 +241,49 @@ def _diagnose(encode, texts, together=None, tolerance=1e-5, repeats=True):
     return "neighbours" if together else "healthy"
 
 
-def _diagnose_first_only(encode, texts):
-    moved = np.abs(encode(texts)[:1] - encode(texts[:1])).max() > 1e-5
-    return _diagnose(encode, texts, bool(moved))
+def _diagnose_one(part):
+    """Try one text alone instead of all."""
+
+    def diagnose(encode, texts):
+        moved = np.abs(encode(texts)[part] - encode(texts[part])).max() > 1e-5
+        return _diagnose(encode, texts, bool(moved))
+
+    return diagnose
 
 
 # -- 5.8: beyond the limit -------------------------------------------------------------
 
 
-def count_ids(windows):
-    """A tiny encoder: the share of each id, 0 to 4, per window."""
-    counts = [np.bincount(window, minlength=5) / len(window) for window in windows]
-    return torch.tensor(np.array(counts))
+class _Reader:
+    """A tiny encoder: the mean of one row per id, of the first ``limit`` ids."""
+
+    def __init__(self, limit, rows):
+        self.limit, self.rows = limit, rows
+
+    def __repr__(self):
+        return f"an encoder of {self.limit} ids"
+
+    def __call__(self, windows):
+        found = [self.rows[window[: self.limit]].mean(dim=0) for window in windows]
+        return torch.stack(found)
 
 
+_COUNTING = torch.eye(5, dtype=torch.float64)  # the mean is the share of each id
+_SIGNED = torch.tensor(np.random.default_rng(5).normal(size=(5, 3)))
 _LONG = [
-    ([0, 1, 1, 2, 2, 3, 4], 3, count_ids),
-    ([0, 1, 1, 2], 2, count_ids),
-    ([4, 4, 0], 8, count_ids),
-    ([0] * 9 + [1], 4, count_ids),
+    ([0, 1, 1, 2, 2, 3, 4], 3, _Reader(3, _COUNTING)),
+    ([0, 1, 1, 2], 2, _Reader(2, _COUNTING)),
+    ([4, 4, 0], 8, _Reader(8, _COUNTING)),
+    ([0] * 9 + [1], 4, _Reader(4, _COUNTING)),
+    ([3, 1, 4, 1, 2, 0, 0], 5, _Reader(5, _SIGNED)),
+    ([2, 2, 3], 2, _Reader(2, -_SIGNED)),
 ]
 
 
 def _reference_long(ids, limit, encode):
-    """For an encoder that counts, the windows must add up to the whole text."""
-    counts = np.bincount(ids, minlength=5).astype(float)
-    return torch.tensor(counts / math.sqrt((counts**2).sum()))
+    """The mean over all ids at once, as if there were no limit."""
+    mean = np.mean([encode.rows[i].numpy() for i in ids], axis=0)
+    return torch.tensor(mean / math.sqrt((mean**2).sum()))
 
 
 def _windows(ids, limit):
@@ -409,6 +440,14 @@ EXERCISES = (
                 lambda q, t: (_rankings(q, t)[1], *_rankings(q, t)[1:]),
             ),
             Mistake(
+                "the distance adds up the steps along the axes: Euclid's is the root "
+                "of the sum of squares",
+                lambda q, t: (
+                    *_rankings(q, t)[:2],
+                    (t - q).abs().sum(dim=1).argsort().tolist(),
+                ),
+            ),
+            Mistake(
                 "these are places per text: return the texts in order, best first "
                 "(argsort once, not twice)",
                 _rankings_as_places,
@@ -462,7 +501,12 @@ EXERCISES = (
             Mistake(
                 "only the first text is tried alone: if it is the longest, nothing is "
                 "padded and nothing shows",
-                _diagnose_first_only,
+                _diagnose_one(slice(0, 1)),
+            ),
+            Mistake(
+                "only the last text is tried alone: if it is the longest, nothing is "
+                "padded and nothing shows",
+                _diagnose_one(slice(-1, None)),
             ),
             Mistake(
                 "a random encoder is called 'neighbours': first see whether it repeats "

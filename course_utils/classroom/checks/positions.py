@@ -36,6 +36,8 @@ _ROWS = {
     "add the row's number": lambda x: x + torch.arange(len(x))[:, None],
     "running sum": lambda x: x.cumsum(dim=0),
     "neighbour on the left": lambda x: x.roll(1, dims=0),
+    "add the number of the half": lambda x: x + torch.arange(len(x))[:, None] // 2,
+    "running sum of losses": lambda x: x + x.clamp(max=0).cumsum(dim=0),
 }
 
 
@@ -117,6 +119,13 @@ _VALUES = [
     ([5.0, 5.1, 4.9, 5.0, 5.05, 4.95, -3.0], 4.0),
     ([1.0, 2.0, 3.0, 4.0, 5.0, 10.0], 3.5),
     ([1.0, 2.0, 3.0], 5.0),
+    # The median of the distances is 1, or 0, so that limits can be worked by hand.
+    ([-1.0, -1.0, 0.0, 1.0, 2.0], 1.0),
+    ([-1.0, -1.0, 0.0, 1.0, 1.99], 1.344),
+    ([-1.0, -1.0, 0.0, 1.0, 1.45], 1.0),
+    ([-1.0, -1.0, 0.0, 1.0, 40.0], 20.0),
+    ([2.0, 2.0, 2.0, 5.0, 2.0], 3.0),
+    ([0.0, 0.1, 0.2, 5.0, 5.1, 5.2, 5.3, -9.0, 19.0], 2.0),  # quartiles mislead
 ]
 
 
@@ -132,9 +141,14 @@ def _beyond(values, limit, centre=np.median, spread=None, scaled=1.4826, sign=np
 def _reference_outliers(values, limit):
     from scipy.stats import median_abs_deviation
 
-    width = median_abs_deviation(values, scale="normal")
-    scores = (np.asarray(values) - np.median(values)) / width
-    return [i for i, score in enumerate(scores) if abs(score) > limit]
+    width = limit * 1.4826 * median_abs_deviation(values)
+    low, high = np.median(values) - width, np.median(values) + width
+    return [i for i, value in enumerate(values) if not low <= value <= high]
+
+
+def _quartile_width(values):
+    low, high = np.percentile(values, [25, 75])
+    return (high - low) / 1.349
 
 
 # -- 3.5 and 3.7: rotary ---------------------------------------------------------------
@@ -178,7 +192,8 @@ def _same_scores(reorder):
     """Scores in the new order and convention equal those in the old ones."""
     places = torch.arange(3)
     old = positions.rope(_Q, places, interleaved=True)
-    new = positions.rope(reorder(_Q), places, interleaved=False)
+    moved = torch.as_tensor(reorder(_Q.clone()))  # NumPy's arrays are welcome
+    new = positions.rope(moved, places, interleaved=False)
     return torch.allclose(old @ old.T, new @ new.T)
 
 
@@ -234,8 +249,8 @@ EXERCISES = (
                 _invariant,
             ),
             Mistake(
-                "the output is put back with the inverse order: index it with the same "
-                "order as the input",
+                "one side is shuffled the wrong way round: function(x[order]) goes "
+                "with function(x)[order] (to undo a shuffle: order.argsort())",
                 _inverse_order,
             ),
             Mistake(
@@ -334,6 +349,11 @@ EXERCISES = (
             Mistake(
                 "only large values are found: a value can stand out by being small",
                 lambda v, limit: _beyond(v, limit, sign=lambda z: z),
+            ),
+            Mistake(
+                "the spread is taken from the quartiles: take the median of the "
+                "distances from the median, times 1.4826",
+                lambda v, limit: _beyond(v, limit, spread=_quartile_width),
             ),
             Mistake(
                 "the factor 1.4826 is missing, which makes the spread that of a "

@@ -52,12 +52,12 @@ def _never_exactly_full(lengths, size):
 # -- 9.4: fusion -----------------------------------------------------------------------
 
 
-def _fused(rankings, constant, first=1, missing=False, vote=None):
+def _fused(rankings, constant, first=1, missing=False, vote=None, order=list, add=sum):
     """Sum votes over every item that occurs; the order of first sight settles ties."""
-    seen = list(dict.fromkeys(item for ranking in rankings for item in ranking))
+    seen = order(dict.fromkeys(item for ranking in rankings for item in ranking))
     vote = vote or (lambda rank: 1 / (constant + rank))
     totals = {
-        item: sum(
+        item: add(
             vote(ranking.index(item) + first)
             if item in ranking
             else vote(len(ranking) + first) * missing
@@ -66,6 +66,10 @@ def _fused(rankings, constant, first=1, missing=False, vote=None):
         for item in seen
     }
     return sorted(seen, key=lambda item: -totals[item])
+
+
+def _fused_by_the_best(rankings, constant):
+    return _fused(rankings, constant, add=max)
 
 
 _LISTS = [["a", "b", "c"], ["c", "d", "a"]]
@@ -154,6 +158,7 @@ EXERCISES = (
             ([-1, -1], [-3e38, -3e38]),
             ([0], [-0.2]),
             ([], []),
+            ([3, 1, 4, -1, 0, 5], [0.5, 0.5, 0.25, -3e38, 0.25, 0.1]),
         ],
         reference=lambda places, scores: [
             pair for pair in zip(places, scores, strict=True) if pair[0] != -1
@@ -181,6 +186,8 @@ EXERCISES = (
             (["a", "b", "c"], {"c"}, 3),
             (["a", "b", "c"], {"c"}, 1),
             (["a", "b", "c", "d"], {"a", "b", "c", "d"}, 2),
+            (["d", "b", "a", "c", "f", "e"], {"f", "d", "x"}, 5),
+            (["d", "b", "a", "c"], {"d", "c", "x"}, 1),
         ],
         reference=lambda ranking, relevant, k: (
             sum(name in ranking[:k] for name in relevant) / len(relevant)
@@ -210,6 +217,7 @@ EXERCISES = (
             ([2, 30, 3], 10),
             ([7], 5),
             ([], 10),
+            ([3, 4, 3, 3, 9, 1, 2], 10),
         ],
         reference=_reference_pack,
         mistakes=[
@@ -246,6 +254,10 @@ EXERCISES = (
             ([["b", "a", "c", "d"], ["d", "x", "a"]], 5),
             ([["a", "b"], []], 60),
             ([[], []], 60),
+            ([["e", "b"], ["c", "b"]], 0),  # all three have 1: first seen first
+            ([["e", "f", "a", "d"], ["c", "d", "a"]], 1),
+            ([["f", "a", "b", "c"], ["d", "e", "b"]], 1),
+            ([["b", "a"], ["b", "a"], ["a", "c", "b"], ["c"], ["d", "c"]], 1),
         ],
         reference=lambda rankings, constant: _fused(rankings, constant),
         mistakes=[
@@ -262,6 +274,19 @@ EXERCISES = (
                 lambda r, c: [n for n in _fused(r, c) if all(n in x for x in r)],
             ),
             Mistake(
+                "the best single place decides here, as if the rankings were dealt out "
+                "in turn: add up what all of them give to a name",
+                _fused_by_the_best,
+            ),
+            Mistake(
+                "equal sums stand in alphabetical order: first seen first",
+                lambda r, c: _fused(r, c, order=sorted),
+            ),
+            Mistake(
+                "places count from 1 here, not from 0",
+                lambda r, c: _fused(r, c, first=0),
+            ),
+            Mistake(
                 "these are the rankings one after the other: add up the votes first",
                 lambda r, c: list(dict.fromkeys(n for x in r for n in x)),
             ),
@@ -276,6 +301,7 @@ EXERCISES = (
             (["x", "page", "copy", "y"], _INSTEAD),
             (["old"], _INSTEAD),
             ([], _INSTEAD),
+            (["u", "copy", "w", "z", "new", "page", "old"], _INSTEAD),
         ],
         reference=_reference_cure,
         mistakes=[
@@ -303,6 +329,13 @@ EXERCISES = (
             (_CONFIDENCE, _RIGHT, 0.0, 3),
             (_CONFIDENCE, _RIGHT, 0.9, 3),
             ([], [], 0.5, 2),
+            (
+                [0.7, 0.2, 0.455, 0.9, 0.3, 0.6, 0.4],
+                [False, True, True, False, False, True, True],
+                0.457,
+                2.346,
+            ),
+            ([0.3, 0.8, 0.1], [True, False, False], 0.5, 5),
         ],
         reference=_reference_price,
         mistakes=[
@@ -366,6 +399,8 @@ EXERCISES = (
             (_STORED, _STORED * 2.5),
             (_LONG, _LONG[::-1].copy()),
             (_rows(0.0, 0.2), _rows(0.2, 0.2)),
+            (_rows(0.0, 1.0, 2.0), _rows(np.pi, 1.0 - np.pi, 2.0)),  # the other way
+            (_rows(0.0, 0.0, 0.0), _rows(0.1405, 0.1425, 0.05)),  # 0.9901, 0.9899
         ],
         reference=_reference_strangers,
         mistakes=[
@@ -383,6 +418,14 @@ EXERCISES = (
                 lambda stored, fresh: [
                     row for row, dot in enumerate((stored * fresh).sum(1)) if dot < 0.99
                 ],
+            ),
+            Mistake(
+                "a vector that points the other way has lost its sign here: a cosine "
+                "of -1 is far below 0.99",
+                lambda stored, fresh: sorted(
+                    {*_reference_strangers(stored, fresh)}
+                    & {*_reference_strangers(stored, -fresh)}
+                ),
             ),
             Mistake(
                 "row i belongs to row i only: compare each with its own, not with all",

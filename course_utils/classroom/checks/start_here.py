@@ -16,6 +16,8 @@ _TOKENS = _rng.normal(size=(5, 3))
 _BATCH = _rng.normal(size=(2, 5, 3))
 _MASK = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 0]])
 _SCORES = _rng.normal(size=(2, 5))
+# Rows far above and far below each other: no one number suits both.
+_LEVELS = np.array([[900.0, 901.0, 902.0], [-900.0, -901.0, -903.0]])
 _Q, _K = _rng.normal(size=(4, 3)), _rng.normal(size=(6, 3))
 _WIDE = _rng.normal(size=(5, 6))  # 5 tokens, 3 heads of 2
 
@@ -84,7 +86,11 @@ EXERCISES = (
     Exercise(
         id="0.4",
         title="Cosine of two vectors",
-        cases=[(_TOKENS[0], _TOKENS[1]), (3 * _TOKENS[0], _TOKENS[0])],
+        cases=[
+            (_TOKENS[0], _TOKENS[1]),
+            (3 * _TOKENS[0], _TOKENS[0]),
+            (_TOKENS[0], -2 * _TOKENS[0]),
+        ],
         reference=lambda a, b: float(1 - cosine_distance(a, b)),
         mistakes=[
             Mistake(
@@ -120,7 +126,13 @@ EXERCISES = (
     Exercise(
         id="0.6",
         title="Softmax of each row",
-        cases=[(_SCORES,), (_SCORES * 500,), (np.zeros((2, 4)),)],
+        cases=[
+            (_SCORES,),
+            (_SCORES * 500,),
+            (np.zeros((2, 4)),),
+            (_LEVELS,),
+            (_LEVELS.T,),
+        ],
         reference=lambda scores: scipy_softmax(scores, axis=-1),
         mistakes=[
             Mistake(
@@ -140,7 +152,12 @@ EXERCISES = (
     Exercise(
         id="0.7",
         title="The k best, best first",
-        cases=[(_SCORES[0], 3), (np.array([1.0, 9.0, 5.0, 7.0]), 2), (_SCORES[1], 5)],
+        cases=[
+            (_SCORES[0], 3),
+            (np.array([1.0, 9.0, 5.0, 7.0]), 2),
+            (_SCORES[1], 5),
+            (np.array([0.102, 0.104, 0.101]), 2),
+        ],
         reference=lambda scores, k: np.array(
             sorted(range(len(scores)), key=lambda i: -scores[i])[:k]
         ),
@@ -199,7 +216,12 @@ EXERCISES = (
     Exercise(
         id="0.10",
         title="Fill up to a rectangle",
-        cases=[([[5, 6, 7], [8]],), ([[1], [2, 3]],), ([[4, 4]],)],
+        cases=[
+            ([[5, 6, 7], [8]],),
+            ([[1], [2, 3]],),
+            ([[4, 4]],),
+            ([[9], [1, 2, 3], [9], [4, 4], [7, 7, 7, 7], [5]],),
+        ],
         reference=_padded,
         mistakes=[
             Mistake(

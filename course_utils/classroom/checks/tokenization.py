@@ -64,7 +64,13 @@ _MERGES = {
     (119, 260): 262,
     (101, 115): 263,
 }
-_WORDS = [b"lowest", b"low", b"west", b"est", b"aaa", b"aaaa", b"", b"x", b"lowe"]
+# The same merges, in another order on the page: the number says what was learnt first.
+_TURNED = dict(reversed(_MERGES.items()))
+_WORDS = [
+    *(b"lowest", b"low", b"west", b"est", b"aaa", b"aaaa", b"", b"x", b"lowe"),
+    b"loweesesst",  # es is more frequent than st, which was learnt first
+    b"estst",
+]
 
 
 @cache
@@ -130,6 +136,21 @@ def _encode_latest_first(data, merges):
     return ids
 
 
+def _encode_most_frequent(data, merges):
+    ids = list(data)
+    while known := Counter(p for p in pairwise(ids) if p in merges):
+        pair = known.most_common(1)[0][0]
+        ids = _reference_merge(ids, pair, merges[pair])
+    return ids
+
+
+def _encode_in_dictionary_order(data, merges):
+    ids = list(data)
+    for pair, new_id in merges.items():
+        ids = _reference_merge(ids, pair, new_id)
+    return ids
+
+
 # -- 1.4: WordPiece --------------------------------------------------------------------
 
 _VOCAB = {
@@ -145,6 +166,9 @@ _WORDPIECE_CASES = [
     "★",
     "thelow",
     "lowerest",
+    "eaa",  # a piece may come twice
+    "lowthe",  # "the" begins words only
+    "unest",
 ]
 
 
@@ -244,6 +268,8 @@ _TEXTS = [
     ("日本語のテキスト", 5),
     ("naïve café crème brûlée", 6),
     (f"ok {_FAMILY}{_FAMILY}", 12),
+    ("  The QUICK Brown Fox  ", 4),
+    (" Keep the LAST blank ", 20),
     ("nothing fits", 0),
 ]
 
@@ -303,14 +329,19 @@ def _truncate_words(text, limit, vocabulary):
 
 _SPELLINGS = [
     "café", "cafe\u0301", "cafe", "Café", "a\u00a0b", "a b", "a\u200bb", "ab",
-    "\ufeffab", "résumé", "resume", "日本", "👩\u200d💻", "",
+    "\ufeffab", "résumé", "resume", "日本", "👩\u200d💻", "", "x²", "ＦＢ",
+    "e\u200b\u0301", "cafe\ufeff\u0301s",
 ]  # fmt: skip
 
 
 def _reference_key(text):
-    text = unicodedata.normalize("NFC", text)
     drop = {0x00A0: " ", 0x200B: None, 0xFEFF: None}
-    return text.translate(drop)
+    return unicodedata.normalize("NFC", text.translate(drop))
+
+
+def _key_composed_too_early(text):
+    text = unicodedata.normalize("NFC", text).replace("\u00a0", " ")
+    return text.replace("\u200b", "").replace("\ufeff", "")
 
 
 def _key_no_accents(text):
@@ -402,7 +433,7 @@ EXERCISES = (
     Exercise(
         id="1.3",
         title="Encode with learnt merges",
-        cases=[(word, _MERGES) for word in _WORDS],
+        cases=[(word, merges) for merges in (_MERGES, _TURNED) for word in _WORDS],
         reference=_reference_encode,
         mistakes=[
             Mistake(
@@ -422,6 +453,16 @@ EXERCISES = (
             Mistake(
                 "the merge learnt last goes first here: the smallest new id wins",
                 _encode_latest_first,
+            ),
+            Mistake(
+                "the pair that is most frequent in this word is taken: frequency "
+                "counted in training, now the pair learnt first is taken",
+                _encode_most_frequent,
+            ),
+            Mistake(
+                "the order of the dictionary decides here: the smallest new id was "
+                "learnt first, wherever it stands in merges",
+                _encode_in_dictionary_order,
             ),
         ],
     ),
@@ -528,6 +569,21 @@ EXERCISES = (
             Mistake(
                 "case was not the problem: Café and café may stay different",
                 lambda text: _reference_key(text).casefold(),
+            ),
+            Mistake(
+                "x² has become x2, which looks different: NFC composes accents and "
+                "leaves the rest alone, NFKC does not",
+                lambda text: unicodedata.normalize("NFKC", _reference_key(text)),
+            ),
+            Mistake(
+                "é is two code points now, e and an accent: NFD takes apart, NFC "
+                "composes",
+                lambda text: unicodedata.normalize("NFD", _reference_key(text)),
+            ),
+            Mistake(
+                "a zero-width character between e and its accent keeps them apart: "
+                "remove first, compose last",
+                _key_composed_too_early,
             ),
         ],
         properties=[
