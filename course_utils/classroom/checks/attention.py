@@ -32,6 +32,7 @@ _ATTEND_CASES = [
     tuple(_random(2, 3, 5, 6, seed=seed) for seed in range(3)),
     # Scores above 100, where e to the score is infinite in single precision.
     (_random(3, 4), 400 * _random(5, 4, seed=1), _random(5, 2, seed=2)),
+    (900 * _random(2, 6), _random(4, 6, seed=1), _random(4, 3, seed=2)),
 ]
 
 
@@ -67,6 +68,7 @@ _MASK_CASES = [
     (_random(4, 6), torch.tensor([0, 1, 1, 0, 1, 0])),
     (-_random(2, 5).abs() - 3, torch.tensor([0, 0, 1, 0, 0])),
     (_random(3, 2), torch.tensor([1, 1])),
+    (torch.tensor([[-99.0, 5.0], [-98.0, -7.0]]), torch.tensor([1, 0])),
     # Scores can be as low as any number that is not infinite, and as high.
     (
         torch.tensor([[-150.0, -100.0, -151.0], [-2e4, 0.0, -2e4]]),
@@ -554,8 +556,8 @@ EXERCISES = (
                 lambda attention: True,
             ),
             Mistake(
-                "the healthy ones fail as well: compare with a tolerance "
-                "(torch.testing.assert_close)",
+                "the healthy ones fail as well: call the test on HEALTHY to see why; "
+                "if only the last digits differ, torch.testing.assert_close allows it",
                 lambda attention: False,
             ),
             Mistake(

@@ -65,6 +65,7 @@ _RECALL_CASES = [
     (torch.ones(4, 3, dtype=torch.float64), torch.ones(4, 3, dtype=torch.float64)),
     # The long vector wins every dot product and no cosine; rows and columns differ.
     (_rows([[1, 0.2], [1, 0.5], [0, 1]]), _rows([[1, 0], [9, 9], [-1, 3]])),
+    (_rows([[1, 0], [1, 0.1]]), _rows([[-1, 3], [-3, 1]])),
     # Nobody is near, the own positive least far away; one dimension is much larger.
     (_rows([[1, 0], [0, 1]]), _rows([[-1, -9], [-9, -1]])),
     (_rows([[9, 1], [9, -1], [9, 2]]), _rows([[8, 1], [9, -1], [-9, 9]])),

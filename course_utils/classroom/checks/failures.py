@@ -46,7 +46,7 @@ _ANSWERS = [
     ([0.31, 0.71, 0.72, 0.73], [False, True, True, True]),
     # An upper end belongs to its bin: 0.6 stands with 0.52, and 0.65 alone.
     ([0.6, 0.52, 0.65, 0.3], [False, True, True, True]),
-    ([0.8, 0.74, 0.8, 0.85, 1.0, 0.1], [True, False, True, False, True, True]),
+    ([0.8, 0.74, 0.8, 0.85, 1.0, 0.1], [True, False, False, True, True, False]),
 ]
 
 
@@ -146,6 +146,7 @@ _LEAKS = [
         0.9,
     ),
     (_unit(0, 2), _unit(1, 90), [True, False], 0.99),
+    (_unit(0, 20), _unit(5, 60), [True, False], 0.97),
     # Cosines that can be written down: exactly at the limit is a twin.
     (np.eye(2), np.array([[0.6, -0.8], [0.8, 0.6]]), [True, False], 0.8),
     (
@@ -249,7 +250,12 @@ _SPACES = [
         _Encoder("the first far away", 53, _CANARIES[:1]),
         _Encoder("the last near", 18, _CANARIES[5:]),
         _Encoder("all near", 18, _CANARIES),
+        _Encoder("all far away", 53, _CANARIES),
     )
+]
+_SPACES += [
+    (_Encoder()(_CANARIES[:2]), _CANARIES[:2], _Encoder("another machine")),
+    (_Encoder()(_CANARIES[4:]), _CANARIES[4:], _Encoder("none")),
 ]
 
 
@@ -327,6 +333,7 @@ _CANDIDATES = [
     (_Candidate("masked"),),
     (_Candidate("dropped", noise=1e-9),),
     (_Candidate("long ones masked"),),
+    (_Candidate("long ones masked", noise=1e-9),),
     (_Candidate("masked", noise=1e-9),),
     (_Candidate(noise=1e-9),),
 ]

@@ -126,6 +126,7 @@ _CURVES = [
     ([0.4], 1),
     ([0.5, 0.5, 0.5, 0.6], 3),
     ([0.7, 0.4, 0.4, 0.4], 2),
+    ([0.9, 0.5, 0.6, 0.55, 0.58], 2),
 ]
 
 
@@ -221,7 +222,8 @@ class Disk:
 _DISKS = [
     (Disk({"run": "Epoch 1"}, cut), "run", "Epoch 2, rather long\n")
     for cut in (None, 1, 2)
-] + [(Disk({}, cut), "new", " EPOCH 1") for cut in (None, 1)]
+] + [(Disk({"log": "a", "run": "Epoch 7"}, 2), "run", "Epoch 8 begins")]
+_DISKS += [(Disk({}, cut), "new", " EPOCH 1") for cut in (None, 1)]
 
 
 def _reference_save(disk, name, data):
@@ -286,6 +288,7 @@ _RUNS = [
     _signs(0.08, 1.0, 0.9, 0.9, 0.5),
     _signs(0.07, 1.0, 0.3, 0.7, 0.6),
     # Near 1 is not 1; dev may be far below train; a little too far is too far.
+    _signs(0.0, 1.03, 0.0, 0.6, 0.55),
     _signs(0.1, 1.06, 0.0, 0.95, 0.6),
     _signs(0.1, 0.94, 0.0000001, 0.9, 0.45),
     _signs(1.4, 1.02, 0.0, 0.5, 0.6),

@@ -217,12 +217,13 @@ _CANARY, _CANARY_IDS = "The cat sat the cat", [0, 3, 4, 6, 3, 4, 1]
 class _Tokenizer:
     """Whole words, lower case, special tokens around; with illnesses on demand."""
 
-    def __init__(self, pieces=_ROWS, shift=0, lower=True, specials=True):
+    def __init__(self, pieces=_ROWS, shift=0, lower=True, specials=True, lacks=""):
         self.pieces, self.shift = list(pieces), shift
-        self.lower, self.specials = lower, specials
+        self.lower, self.specials, self.lacks = lower, specials, lacks
 
     def get_vocab(self):
-        return {piece: row for row, piece in enumerate(self.pieces)}
+        rows = enumerate(self.pieces)
+        return {piece: row for row, piece in rows if piece != self.lacks}
 
     def __call__(self, text):
         words = (text.lower() if self.lower else text).split()
@@ -252,7 +253,10 @@ _PATIENTS = [
     _Tokenizer(_SWAPPED),
     _Tokenizer(_ELSEWHERE),
     _Tokenizer([*_ROWS, "mat"]),
+    _Tokenizer([*_ROWS, "mat", "rug"]),
     _Tokenizer(_ROWS[:-1]),
+    _Tokenizer(lacks="dog"),
+    _Tokenizer([*_ROWS[:2], "dog", "the", "cat", "[UNK]", "sat", "down"]),
     _Tokenizer([*_ROWS[:5], "sofa", "sat", "down"]),
 ]
 

@@ -118,6 +118,8 @@ _QUERIES = [
     ),
     # Away by (3, 3) and by (0, 5): 4.2 and 5 in a straight line, 6 and 5 in blocks.
     (torch.tensor([1.0, 2.0]), torch.tensor([[1.0, 7.0], [4.0, 5.0], [9.0, 9.0]])),
+    (torch.tensor([2.0, -1.0]), torch.tensor([[2.0, 2.5], [4.0, 1.0], [9.0, 9.0]])),
+    (torch.tensor([1.0, 0.0]), torch.tensor([[3.0, 30.0], [4.0, 1.0], [1.0, 1.0]])),
     (torch.tensor([0.001, 0.002]), torch.tensor([[0.004, 0.003], [0.002, 0.003]])),
 ]
 
@@ -216,6 +218,7 @@ _TEXTS_OF = {
     "middle": ["a word", "several words here", "b"],
     "first": ["the longest of them", "b", "short"],
     "last": ["b", "short", "the longest of them"],
+    "last again": ["no", "yes", "perhaps"],
     "pair": ["short", "no"],
     "only the fifth is short": ["same", "size", "here", "four", "no"],
 }

@@ -125,6 +125,7 @@ _VALUES = [
     ([-1.0, -1.0, 0.0, 1.0, 1.45], 1.0),
     ([-1.0, -1.0, 0.0, 1.0, 40.0], 20.0),
     ([2.0, 2.0, 2.0, 5.0, 2.0], 3.0),
+    ([1.0, 2.0, 3.0, 4.0, -30.0], 3.0),
     ([0.0, 0.1, 0.2, 5.0, 5.1, 5.2, 5.3, -9.0, 19.0], 2.0),  # quartiles mislead
 ]
 
@@ -395,6 +396,7 @@ EXERCISES = (
             (torch.tensor([1.0]), 3),
             (torch.tensor([0.25, 0.0625, 0.5]), 4),
             (torch.tensor([0.5, 0.25]), 1),
+            (torch.tensor([0.5, 0.125]), 3),
         ],
         reference=lambda slopes, tokens: _bias(
             slopes, tokens, lambda s, d: -s * abs(d)

@@ -158,6 +158,7 @@ EXERCISES = (
             ([-1, -1], [-3e38, -3e38]),
             ([0], [-0.2]),
             ([], []),
+            ([1, 2], [-0.1, -0.25]),
             ([3, 1, 4, -1, 0, 5], [0.5, 0.5, 0.25, -3e38, 0.25, 0.1]),
         ],
         reference=lambda places, scores: [
@@ -336,6 +337,7 @@ EXERCISES = (
                 2.346,
             ),
             ([0.3, 0.8, 0.1], [True, False, False], 0.5, 5),
+            ([0.5, 0.5, 0.5], [True, False, False], 0.5, 3),
         ],
         reference=_reference_price,
         mistakes=[
@@ -368,6 +370,9 @@ EXERCISES = (
             (("tape", 0, 4, "disk"), _SOURCES),
             (("disk", 18, 23, "Stop."), _SOURCES),
             (("disk", 4, 9, "disk"), _SOURCES),
+            (("disk", 4, 7, "disk"), _SOURCES),
+            (("disk", 4, 10, "memory"), _SOURCES),
+            (("tape", 0, 0, ""), _SOURCES),
         ],
         reference=_reference_stands,
         mistakes=[
@@ -399,6 +404,8 @@ EXERCISES = (
             (_STORED, _STORED * 2.5),
             (_LONG, _LONG[::-1].copy()),
             (_rows(0.0, 0.2), _rows(0.2, 0.2)),
+            (_LONG / 4, _LONG / 4),
+            (_LONG, -_LONG),
             (_rows(0.0, 1.0, 2.0), _rows(np.pi, 1.0 - np.pi, 2.0)),  # the other way
             (_rows(0.0, 0.0, 0.0), _rows(0.1405, 0.1425, 0.05)),  # 0.9901, 0.9899
         ],

@@ -15,6 +15,7 @@ _TABLE = _rng.normal(size=(7, 3))  # 7 rows, dim 3: no two sizes are equal
 _TOKENS = _rng.normal(size=(5, 3))
 _BATCH = _rng.normal(size=(2, 5, 3))
 _MASK = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 0]])
+_FEWER = np.array([[1, 0, 0, 0, 0], [1, 1, 0, 0, 0]])
 _SCORES = _rng.normal(size=(2, 5))
 # Rows far above and far below each other: no one number suits both.
 _LEVELS = np.array([[900.0, 901.0, 902.0], [-900.0, -901.0, -903.0]])
@@ -64,7 +65,7 @@ EXERCISES = (
     Exercise(
         id="0.3",
         title="Mean over the real tokens only",
-        cases=[(_BATCH, _MASK), (_BATCH, np.ones_like(_MASK))],
+        cases=[(_BATCH, _MASK), (_BATCH, np.ones_like(_MASK)), (_BATCH, _FEWER)],
         reference=lambda tokens, mask: np.stack(
             [
                 np.average(t, axis=0, weights=m)

@@ -51,7 +51,7 @@ def _merge_loses_the_end(ids, pair, new_id):
 
 # -- 1.3: byte-level encoding with learnt merges ---------------------------------------
 
-# In order: lo, st, we, low, est, aa, west, es. "lowe" tells the order of the merges
+# In order: lo, st, we, low, est, aa, west, es, ba. "lowe" tells the order of the merges
 # from the order on the page, "west" a merge from the longest piece, "est" the first
 # merge from the last.
 _MERGES = {
@@ -63,6 +63,7 @@ _MERGES = {
     (97, 97): 261,
     (119, 260): 262,
     (101, 115): 263,
+    (98, 97): 264,
 }
 # The same merges, in another order on the page: the number says what was learnt first.
 _TURNED = dict(reversed(_MERGES.items()))
@@ -70,6 +71,11 @@ _WORDS = [
     *(b"lowest", b"low", b"west", b"est", b"aaa", b"aaaa", b"", b"x", b"lowe"),
     b"loweesesst",  # es is more frequent than st, which was learnt first
     b"estst",
+    b"baa",
+    b"baaab",
+    b"westwe",
+    b"esaa",
+    b"aaesst",
 ]
 
 
@@ -239,6 +245,7 @@ class _FixedPieces:
         "dynamodb": ["dynamo", "##db"],
         "ebs": ["eb", "##s"],
         "🎉": ["[UNK]"],
+        "日": ["[UNK]"],
     }
 
     def pieces(self, text):
@@ -248,7 +255,7 @@ class _FixedPieces:
         return list(range(len(self.cuts[text])))
 
 
-_TERMS = ["server", "ebs", "oomkilled", "🎉", "dynamodb"]
+_TERMS = ["server", "日", "ebs", "oomkilled", "🎉", "dynamodb"]
 
 
 def _rows(terms, vocabulary, keep=lambda p: len(p) > 1 or "[UNK]" in p, reverse=True):
@@ -268,6 +275,8 @@ _TEXTS = [
     ("日本語のテキスト", 5),
     ("naïve café crème brûlée", 6),
     (f"ok {_FAMILY}{_FAMILY}", 12),
+    (f"{_FAMILY} ok", 7),
+    ("日本 👩\u200d💻 ok", 5),
     ("  The QUICK Brown Fox  ", 4),
     (" Keep the LAST blank ", 20),
     ("nothing fits", 0),
@@ -494,7 +503,11 @@ EXERCISES = (
     Exercise(
         id="1.6",
         title="Audit your terms",
-        cases=[(_TERMS, _FixedPieces()), (["server"], _FixedPieces())],
+        cases=[
+            (_TERMS, _FixedPieces()),
+            (["server"], _FixedPieces()),
+            (["🎉", "ebs", "server"], _FixedPieces()),
+        ],
         reference=lambda terms, vocabulary: _rows(terms, vocabulary),
         mistakes=[
             Mistake(
