@@ -11,6 +11,8 @@ import ctypes
 from collections.abc import Callable
 from threading import Event, Lock, Thread, get_ident
 
+AGAIN = 0.3  # seconds between two tries
+
 
 class DoesNotEnd(BaseException):
     """The time is up. No ``Exception``: a learner's ``except`` must not swallow it."""
@@ -46,7 +48,7 @@ def within(seconds: float, function: Callable, *arguments: object) -> object:
 
     def watch() -> None:
         # Again and again: a bare ``except`` in a loop may catch the first.
-        while not over.wait(seconds if not late.is_set() else 0.1):
+        while not over.wait(AGAIN if late.is_set() else seconds):
             with turn:
                 if not over.is_set():
                     late.set()
@@ -57,12 +59,13 @@ def within(seconds: float, function: Callable, *arguments: object) -> object:
     except RuntimeError:
         return function(*arguments)
     try:
-        result = function(*arguments)
-        _end(caller, over, turn)
-    except BaseException:
+        try:
+            return function(*arguments)
+        finally:
+            _end(caller, over, turn)
+    except DoesNotEnd:  # it may have come before the clock was stopped
         _end(caller, over, turn)
         raise
-    return result
 
 
 def _end(caller: int, over: Event, turn: Lock) -> None:
