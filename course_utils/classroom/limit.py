@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from threading import Event, Lock, Thread, get_ident
+from threading import Lock, Thread, get_ident
 
-AGAIN = 0.3  # seconds between two tries
+AGAIN = 1.0  # seconds between two tries: far longer than one takes to arrive
 
 
 class DoesNotEnd(BaseException):
@@ -44,37 +44,58 @@ def within(seconds: float, function: Callable, *arguments: object) -> object:
     >>> within(5, max, 2, 3)
     3
     """
-    caller, over, late, turn = get_ident(), Event(), Event(), Lock()
-
-    def watch() -> None:
-        # Again and again: a bare ``except`` in a loop may catch the first.
-        while not over.wait(AGAIN if late.is_set() else seconds):
-            with turn:
-                if not over.is_set():
-                    late.set()
-                    _raise_in(caller, DoesNotEnd)
-
+    clock = _Clock(seconds)
     try:
-        Thread(target=watch, daemon=True).start()
+        Thread(target=clock.run, daemon=True).start()
     except RuntimeError:
         return function(*arguments)
     try:
         try:
+            clock.begin.release()
             return function(*arguments)
         finally:
-            _end(caller, over, turn)
+            clock.stop()
     except DoesNotEnd:  # it may have come before the clock was stopped
-        _end(caller, over, turn)
+        clock.stop()
         raise
 
 
-def _end(caller: int, over: Event, turn: Lock) -> None:
-    """Stop the clock; an error that is on its way arrives here or is taken back."""
-    while True:
-        try:
-            with turn:
-                over.set()
-            _raise_in(caller, None)
-            return
-        except DoesNotEnd:
-            continue
+class _Clock:
+    """Keeps the time of one call.
+
+    The exception may strike between any two steps of ``stop`` as well, and inside a
+    lock of Python's own making it would leave that locked for ever. So only what
+    happens at once is used: bare locks and lists.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.caller = seconds, get_ident()
+        self.over: list[bool] = []  # the caller needs no clock any more
+        self.gone: list[bool] = []  # the clock raises nothing any more
+        self.begin, self.wake, self.left = Lock(), Lock(), Lock()
+        for lock in (self.begin, self.wake, self.left):
+            lock.acquire()
+
+    def run(self) -> None:
+        self.begin.acquire()  # the caller is ready to catch what comes
+        wait = self.seconds
+        while not self.wake.acquire(timeout=wait) and not self.over:
+            # Again and again: a bare ``except`` in a loop may catch the first.
+            _raise_in(self.caller, DoesNotEnd)
+            wait = AGAIN
+        self.gone.append(True)
+        self.left.release()
+
+    def stop(self) -> None:
+        """Wait until nothing can come any more; what is on its way is taken back."""
+        while True:
+            try:
+                if not self.over:
+                    self.over.append(True)
+                    self.wake.release()
+                while not self.gone:
+                    self.left.acquire(timeout=0.05)
+                _raise_in(self.caller, None)
+                return
+            except DoesNotEnd:
+                continue

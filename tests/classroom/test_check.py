@@ -398,7 +398,7 @@ def test_a_function_that_does_not_end_is_stopped(in_a_hurry, attempt):
         *("wrong", "for (1) it does not end: what changes in the loop?"),
     )
     time.sleep(0.05)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert threading.active_count() <= threads  # nobody goes on counting
 
 
