@@ -20,6 +20,7 @@ TRAINING = (
     ("finetune", "07", "Fine-tuning"),
     ("failures", "08", "Failure analysis"),
 )
+USES = (("applications", "10", "Applications"),)
 LIT, PLAIN, INK, LINE = "#F5C242", "#E8EEF3", "#111111", "#5A6B78"
 
 

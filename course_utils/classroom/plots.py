@@ -255,6 +255,80 @@ def heatmap(
     return fig, ax
 
 
+def places(
+    points: Sequence[Sequence[float]],
+    groups: Sequence[str],
+    title: str,
+    chosen: int | None = None,
+    neighbours: Sequence[int] = (),
+) -> tuple[Figure, Axes]:
+    """A map: a dot per text, colour and marker by group; one text and its neighbours.
+
+    Args:
+        points: (n, 2) places; the axes have no meaning and no numbers.
+        groups: (n,) names of the groups, up to sixteen.
+        title: what is shown.
+        chosen: the text that is circled, if any.
+        neighbours: the texts that a line ties to it.
+
+    Raises:
+        ValueError: not one group per point, or too many groups.
+    """
+    import numpy as np
+
+    points, groups = np.asarray(points, float), np.asarray(groups)
+    names = list(dict.fromkeys(sorted(groups.tolist())))
+    if points.shape != (len(groups), 2) or not 1 <= len(names) <= 16:
+        raise ValueError(
+            f"points {points.shape}, {len(groups)} groups of {len(names)} names: "
+            "one place in two dimensions each, and 1 to 16 names"
+        )
+    fig, ax = plt.subplots(figsize=(7, 4))
+    for place in neighbours if chosen is not None else ():
+        ends = points[[chosen, place]]
+        ax.plot(*ends.T, color=BLACK, linewidth=0.7, zorder=1)
+    for i, name in enumerate(names):
+        inside = points[groups == name]
+        ax.scatter(
+            *inside.T,
+            s=20,
+            color=PALETTE[i % len(PALETTE)],
+            marker="osD^vPX*sD^vPX*o"[i],
+            label=label(name.replace("_", " ")),
+        )
+    if chosen is not None:
+        ax.scatter(*points[chosen], s=160, facecolors="none", edgecolors=BLACK)
+    ax.set(title=label(title), xticks=[], yticks=[])
+    ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    return fig, ax
+
+
+def image_rows(
+    rows: Mapping[str, Sequence[Sequence[Sequence[float]]]], title: str
+) -> tuple[Figure, Axes]:
+    """Small grey images in rows, each row with its name: dark is a high value.
+
+    Raises:
+        ValueError: there is nothing to draw, or the rows are not equally long.
+    """
+    lengths = {len(images) for images in rows.values()}
+    if len(lengths) != 1 or not lengths.copy().pop():
+        raise ValueError(f"rows of images are equally long, these are {lengths}")
+    [length] = lengths
+    fig, grid = plt.subplots(
+        len(rows), length, figsize=(0.55 * length + 2, 0.6 * len(rows) + 0.4),
+        squeeze=False,
+    )
+    for axes, (name, images) in zip(grid, rows.items(), strict=True):
+        for ax, image in zip(axes, images, strict=True):
+            ax.imshow(image, cmap="gray_r")
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+        axes[0].set_ylabel(label(name), rotation=0, ha="right", va="center")
+    fig.suptitle(label(title), fontsize=11)
+    return fig, grid[0, 0]
+
+
 def reliability(table, title: str) -> tuple[Figure, Axes]:
     """Accuracy over confidence: a dot per bin, its area the number of answers.
 
