@@ -95,7 +95,7 @@ def inertia(vectors: np.ndarray, labels: Sequence) -> float:
 
 
 def match_numbers(before: Sequence[int], after: Sequence[int]) -> np.ndarray:
-    """Rename the groups of ``after`` so that as many texts as possible keep their number.
+    """Rename the groups of ``after`` so that most texts keep their number.
 
     Args:
         before, after: (n,) group numbers of the same texts, from 0 on.

@@ -41,9 +41,7 @@ def exact_pairs(texts: Sequence[str]) -> list[Pair]:
         if not key:
             raise ValueError(f"text {place} is empty: drop it first")
         places.setdefault(key, []).append(place)
-    return sorted(
-        pair for group in places.values() for pair in combinations(group, 2)
-    )
+    return sorted(pair for group in places.values() for pair in combinations(group, 2))
 
 
 def shingles(text: str, size: int = 5) -> set[str]:
@@ -134,7 +132,9 @@ def near_pairs(vectors: np.ndarray, threshold: float) -> list[Pair]:
     [(0, 1)]
     """
     vectors = checked(vectors, least=2)
-    cosines = np.triu(vectors @ vectors.T, 1) + np.tril(np.full((len(vectors),) * 2, -2))
+    cosines = np.triu(vectors @ vectors.T, 1) + np.tril(
+        np.full((len(vectors),) * 2, -2)
+    )
     rows, columns = np.nonzero(cosines >= above(threshold) - 1e-12)
     return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
@@ -159,7 +159,7 @@ def chains(n: int, pairs: Iterable[Pair]) -> list[list[int]]:
 
 
 def kept_and_dropped(vectors: np.ndarray, threshold: float) -> dict[int, list[int]]:
-    """In order: keep a text, unless one that is kept is near; then drop it for that one.
+    """Keep a text in its turn, unless one that is kept is near: then drop it.
 
     No chain can form: every dropped text is near the text that stands for it.
 

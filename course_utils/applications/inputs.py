@@ -24,7 +24,7 @@ def embed(
         (n, dim) in double precision, rows of length 1.
 
     Raises:
-        TypeError: one string instead of a list of them, or something else than a string.
+        TypeError: one string instead of a list, or something that is no string.
         ValueError: no texts, an empty one, or what ``checked`` refuses.
 
     >>> embed(["a", "bb"], lambda texts: [[len(t), 0] for t in texts]).tolist()
@@ -103,5 +103,7 @@ def above(threshold: float) -> float:
         ValueError: it is not between -1 and 1 (0.8 % is not 80).
     """
     if not -1 <= threshold <= 1:
-        raise ValueError(f"a cosine lies between -1 and 1, the threshold is {threshold}")
+        raise ValueError(
+            f"a cosine lies between -1 and 1, the threshold is {threshold}"
+        )
     return float(threshold)

@@ -55,7 +55,7 @@ def own_strangeness(reference: np.ndarray, k: int = 10) -> np.ndarray:
 
 
 def alarm_line(own: Sequence[float], false_alarms: float = 0.05) -> float:
-    """The strangeness that at most this share of the reference texts themselves exceeds.
+    """The strangeness that at most this share of the reference itself exceeds.
 
     Args:
         own: (m,), from ``own_strangeness``.
@@ -70,7 +70,9 @@ def alarm_line(own: Sequence[float], false_alarms: float = 0.05) -> float:
     """
     own = np.sort(np.asarray(own, dtype=float))
     if not 0 < false_alarms < 1:
-        raise ValueError(f"the share of false alarms is between 0 and 1: {false_alarms}")
+        raise ValueError(
+            f"the share of false alarms is between 0 and 1: {false_alarms}"
+        )
     if own.ndim != 1 or not np.isfinite(own).all():
         raise ValueError(f"own must be a list of numbers without NaN, got {own.shape}")
     allowed = int(false_alarms * len(own) + 1e-9)
@@ -99,7 +101,7 @@ def auroc(normal: Sequence[float], odd: Sequence[float]) -> float:
 
 
 def discrepancy(a: np.ndarray, b: np.ndarray) -> float:
-    """Squared MMD of two samples, unbiased, with the cosine's kernel exp((cos - 1) / s).
+    """Squared MMD of two samples, unbiased, with the kernel exp((cos - 1) / s).
 
     Zero on average if both come from one source; s is 0.5.
 

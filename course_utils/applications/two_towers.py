@@ -166,7 +166,9 @@ def simulate_log(
     cold = np.zeros(items, dtype=bool)
     cold[rng.choice(items, items // 6, replace=False)] = True
     if (~cold).sum() < choices + 2:
-        raise ValueError(f"{items} items are too few for {choices} choices of each user")
+        raise ValueError(
+            f"{items} items are too few for {choices} choices of each user"
+        )
     told = (texts - texts.mean(axis=0)) @ rng.normal(size=(texts.shape[1], 8))
     hidden = rng.normal(size=(items, 4))
     traits = np.hstack([told / told.std(axis=0), hidden])  # (items, 12)
@@ -185,7 +187,11 @@ def simulate_log(
 
 
 def learn_users(
-    log: np.ndarray, texts: np.ndarray, ids: bool = True, steps: int = 200, seed: int = 0
+    log: np.ndarray,
+    texts: np.ndarray,
+    ids: bool = True,
+    steps: int = 200,
+    seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Two towers: a user is what was chosen, an item its text (and its own row).
 

@@ -20,6 +20,7 @@ TRAINING = (
     ("finetune", "07", "Fine-tuning"),
     ("failures", "08", "Failure analysis"),
 )
+# Drawn in their own notebooks only: a third row would tell a beginner nothing.
 USES = (("applications", "10", "Applications"),)
 LIT, PLAIN, INK, LINE = "#F5C242", "#E8EEF3", "#111111", "#5A6B78"
 
@@ -64,12 +65,20 @@ def pipeline(topic: str) -> str:
     parts.append('<text x="34" y="159" font-size="10.5">comes from</text>')
     for i, (name, number, title) in enumerate(TRAINING):
         parts.append(_box(86 + 194 * i, 128, 170, number, title, name == topic))
+    height = 186
+    if topic in {name for name, *_ in USES}:
+        height = 248
+        parts.append('<text x="34" y="208" font-size="10.5">what it is</text>')
+        parts.append('<text x="34" y="221" font-size="10.5">good for</text>')
+        for i, (name, number, title) in enumerate(USES):
+            parts.append(_box(86 + 140 * i, 190, 128, number, title, name == topic))
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 186" width="800" '
-        'height="186" role="img" font-family="Helvetica, Arial, sans-serif" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 {height}" '
+        f'width="800" height="{height}" role="img" '
+        'font-family="Helvetica, Arial, sans-serif" '
         f'font-size="13" text-anchor="middle" fill="{INK}">'
         f"<title>{escape(alt(topic))}</title>"
-        '<rect width="800" height="186" rx="8" fill="#FFFFFF"/>'
+        f'<rect width="800" height="{height}" rx="8" fill="#FFFFFF"/>'
         + "".join(parts)
         + "</svg>\n"
     )
@@ -78,7 +87,7 @@ def pipeline(topic: str) -> str:
 def alt(topic: str) -> str:
     """Say what the picture shows: the stages in order, and the one lit."""
     names = [title for _, _, title, _ in STAGES]
-    lit = {name: title for name, _, title, *_ in STAGES + TRAINING}.get(topic)
+    lit = {name: title for name, _, title, *_ in STAGES + TRAINING + USES}.get(topic)
     chain = "The pipeline: text, " + ", ".join(name.lower() for name in names)
     return f"{chain}. Today: {lit.lower()}." if lit else f"{chain}."
 
@@ -86,7 +95,7 @@ def alt(topic: str) -> str:
 def write_all(check: bool = False) -> int:
     """Write every pipeline picture; with ``check`` count those that differ."""
     differ = 0
-    for topic in ("start_here", *(stage[0] for stage in STAGES + TRAINING)):
+    for topic in ("start_here", *(stage[0] for stage in STAGES + TRAINING + USES)):
         path = NOTEBOOKS / "images" / f"pipeline_{topic}.svg"
         text = pipeline(topic)
         if path.exists() and path.read_text(encoding="utf-8") == text:

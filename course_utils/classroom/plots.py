@@ -316,7 +316,9 @@ def image_rows(
         raise ValueError(f"rows of images are equally long, these are {lengths}")
     [length] = lengths
     fig, grid = plt.subplots(
-        len(rows), length, figsize=(0.55 * length + 2, 0.6 * len(rows) + 0.4),
+        len(rows),
+        length,
+        figsize=(0.55 * length + 2, 0.6 * len(rows) + 0.4),
         squeeze=False,
     )
     for axes, (name, images) in zip(grid, rows.items(), strict=True):
