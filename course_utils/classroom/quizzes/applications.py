@@ -11,7 +11,7 @@ QUESTIONS = (
             "Its objective does not ask for them": "It wants tight groups. Nothing "
             "says that your reasons for sorting are the tightest ones.",
             "The vectors do not hold the intents": "They do, beside much else: started "
-            "at one sentence for each, the same algorithm finds far more of them.",
+            "at one sentence for each, the same algorithm finds more of them.",
         },
         correct="Its objective does not ask for them",
     ),
