@@ -10,22 +10,8 @@
 Built in notebook 10.
 """
 
+# fmt: off
 from course_utils.applications import (
-    clusters,
-    duplicates,
-    few_shot,
-    inputs,
-    outliers,
-    two_towers,
+    clusters, duplicates, few_shot, inputs, outliers, two_towers,
 )
 from course_utils.applications.inputs import embed
-
-__all__ = [
-    "clusters",
-    "duplicates",
-    "embed",
-    "few_shot",
-    "inputs",
-    "outliers",
-    "two_towers",
-]

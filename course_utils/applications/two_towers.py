@@ -256,6 +256,8 @@ def recall_at(
 ) -> float:
     """Share of users whose wanted item is among the k best of the allowed ones.
 
+    Of items with equal scores any may be shown: they count by their chance.
+
     Args:
         scores: (users, items), higher is better.
         wanted: (users,) an item each.
@@ -278,5 +280,5 @@ def recall_at(
         raise ValueError("a wanted item is not allowed: it could never be found")
     own = scores[every, wanted][:, None]
     better = (np.where(allowed, scores, -np.inf) > own).sum(axis=1)
-    level = (np.where(allowed, scores, -np.inf) == own).sum(axis=1) - 1
-    return float((better + level / 2 < k).mean())
+    level = (np.where(allowed, scores, -np.inf) == own).sum(axis=1)  # itself included
+    return float(((k - better) / level).clip(0, 1).mean())
