@@ -30,7 +30,9 @@ from course_utils.applications import (
 from course_utils.classroom import (
     check, claim, explore, plots, predict, quiz, reveal, scorecard, show_source,
     start, trial)
+from sklearn.ensemble import IsolationForest
 from sklearn.metrics import adjusted_rand_score
+from sklearn.neighbors import LocalOutlierFactor
 from threadpoolctl import threadpool_limits
 
 start("10_applications")
@@ -272,8 +274,7 @@ def keep_numbers(before, after):
     counts = np.zeros((max(before) + 1, max(after) + 1), dtype=int)
     np.add.at(counts, (np.array(before), np.array(after)), 1)
     old, new = linear_sum_assignment(counts, maximize=True)
-    names = dict(zip(new, old))
-    return [int(names[k]) for k in after]
+    return [int(old[new.tolist().index(k)]) for k in after]
     ### END SOLUTION
 
 
@@ -397,7 +398,7 @@ print({name: f"{len(written[name])} texts, {len(pairs)} doubles"
        for name, pairs in doubles.items()})
 
 # %%
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score as precision
 
 rows, judged = {}, {}
 for name, lines in written.items():
@@ -407,10 +408,9 @@ for name, lines in written.items():
     cosine = np.array([matrix[name][i] @ matrix[name][j] for i, j in pairs])
     jaccard = np.array([sketches[i].jaccard(sketches[j]) for i, j in pairs])
     for way, score in {"MinHash": jaccard, "cosine": cosine}.items():
-        rows[name, way] = {
-            "average precision": average_precision_score(is_double, score),
-            "lowest double": score[is_double].min(),
-            "highest other": score[~is_double].max()}
+        rows[name, way] = {"average precision": precision(is_double, score),
+                           "lowest double": score[is_double].min(),
+                           "highest other": score[~is_double].max()}
     judged[name] = cosine, is_double
     print(name, "| exact:", len(duplicates.exact_pairs(lines)),
           "| sketches, 0.3:", len(duplicates.sketched_pairs(sketches, 0.3)))
@@ -578,9 +578,6 @@ check("10.5", alarm_line)
 # the ten nearest, of all; and two detectors of the library, with scores only.
 
 # %%
-from sklearn.ensemble import IsolationForest
-from sklearn.neighbors import LocalOutlierFactor
-
 rows = {}
 for name, k in {"nearest": 1, "ten nearest": 10, "all of them": 119}.items():
     line = outliers.alarm_line(outliers.own_strangeness(reference, k), 0.05)
@@ -717,14 +714,15 @@ worth = max([n for n, mean in zip(sizes, means["examples"]) if mean < alone],
             default=0)
 reveal("worth", {0: "less than one", 1: "one or two", 2: "one or two"}.get(
     worth, "four or more"))
-spread = [f"{name:<17}" + ", ".join(
-    f"{n}: {np.mean(hits[n]):.2f} [{min(hits[n]):.2f} {max(hits[n]):.2f}]"
-    for n in sizes) for name, hits in draws.items()]
 fig, ax = plots.lines(sizes, means, "News, mean of 20 draws",
                       "examples per class", "accuracy")
 plots.show(fig, alt="Three rising lines over 1 to 16 examples: on top with "
                     "description, then examples, below the nearest example.",
-           fact="\n".join([f"description alone {alone:.2f}", *spread]))
+           fact=f"description alone {alone:.2f}")
+spread = {name: {n: f"{np.mean(hits[n]):.2f} [{min(hits[n]):.2f}, "
+                 f"{max(hits[n]):.2f}]" for n in sizes}
+          for name, hits in draws.items()}
+pd.DataFrame(spread).T
 
 # %% [markdown]
 # *Read the output.* In brackets the worst and the best of twenty draws: with one example,
@@ -804,7 +802,7 @@ unseen = captions("a scan of a {} in pencil", "{}",
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Cross-entropy of a row: `scipy.special.logsumexp(row) - row[i]`.
+# Cross-entropy of a row: `np.logaddexp.reduce(row) - row[i]`, large scores or not.
 # </details>
 
 
@@ -812,13 +810,12 @@ unseen = captions("a scan of a {} in pencil", "{}",
 def masked_loss(scores, keys):
     """[[0, 0], [0, 0]], [3, 3] -> 0: no wrong answer is left"""
     ### BEGIN SOLUTION
-    from scipy.special import logsumexp
-
     keys, masked = np.array(keys), np.array(scores, dtype=float)
     twins = keys[:, None] == keys[None]
     np.fill_diagonal(twins, False)
     masked[twins] = -np.inf
-    return float((logsumexp(masked, axis=1) - np.diagonal(masked)).mean())
+    everything = np.logaddexp.reduce(masked, axis=1)
+    return float((everything - np.diagonal(masked)).mean())
     ### END SOLUTION
 
 
@@ -830,18 +827,19 @@ check("10.7", masked_loss)
 # and captions in words that no training used. The nearest of ten captions wins.
 
 # %%
+towers = {mask: [two_towers.learn_pictures(
+              pixels[learn], shown[learn], taught, mask, seed=seed)
+          for seed in range(3)] for mask in (False, True)}
+show_source(two_towers.learn_pictures)
+
+
+# %%
 def right(net, wordings):
     """Share of held-out pictures whose own caption is nearest, per wording."""
     scores = two_towers.seen(net, pixels[hold]) @ wordings.mT  # (3, 597, 10)
     return (scores.argmax(dim=2).numpy() == shown[hold]).mean(axis=1)
 
 
-towers = {mask: [two_towers.learn_pictures(
-              pixels[learn], shown[learn], taught, mask, seed=seed)
-          for seed in range(3)] for mask in (False, True)}
-show_source(two_towers.learn_pictures)
-
-# %%
 for mask, nets in towers.items():
     found = np.array([right(net, unseen) for net in nets])  # (seeds, wordings)
     print(f"{'masked' if mask else 'plain':<7} new wordings: "
@@ -902,15 +900,14 @@ print(f"{(said == 7).sum()} of {len(sevens)} sevens found; most are taken for "
 # it works, not how much it brings on your site.
 
 # %%
-item_vectors, hits = pool_vectors, []  # (300, 384)
-centred = item_vectors - item_vectors.mean(axis=0)
+hits, centred = [], pool_vectors - pool_vectors.mean(axis=0)  # (300, 384)
 for seed in range(3):
-    log = two_towers.simulate_log(item_vectors, seed=seed)
+    log = two_towers.simulate_log(pool_vectors, seed=seed)
     ways = {"popularity": np.tile(log.train.sum(axis=0), (1000, 1)),
             "texts alone": log.train @ centred @ centred.T}
     for name, ids in {"two towers, texts": False, "… and ids": True}.items():
         users, items = two_towers.learn_users(
-            log.train, item_vectors, ids, seed=seed)
+            log.train, pool_vectors, ids, seed=seed)
         ways[name] = users @ items.T  # (1000, 300)
     known = ~log.cold & ~log.train  # not chosen yet
     hits.append({name: (two_towers.recall_at(scores, log.test, known),
