@@ -169,10 +169,12 @@ show_source(clusters.k_means)
 # %%
 found = [clusters.found(vectors, 9, seed) for seed in range(10)]
 agreed = [adjusted_rand_score(truth, given) for given in found]
+print(f"ten seeds: ARI with the intents {min(agreed):.2f} to {max(agreed):.2f}")
+
+# %%
 labels = clusters.found(vectors, 9, n_init=300)
 best, of_truth = (clusters.inertia(vectors, given) for given in (labels, truth))
 reveal("truth", "the labels'" if of_truth < best else "those of k-means")
-print(f"ten seeds: ARI with the intents {min(agreed):.2f} to {max(agreed):.2f}")
 print(f"inertia: intents {of_truth:.1f}, best of 300 starts {best:.1f}, "
       f"its ARI {adjusted_rand_score(truth, labels):.2f}")
 
@@ -812,8 +814,7 @@ def masked_loss(scores, keys):
     ### BEGIN SOLUTION
     keys, masked = np.array(keys), np.array(scores, dtype=float)
     twins = keys[:, None] == keys[None]
-    np.fill_diagonal(twins, False)
-    masked[twins] = -np.inf
+    masked[twins & ~np.eye(len(keys), dtype=bool)] = -np.inf
     everything = np.logaddexp.reduce(masked, axis=1)
     return float((everything - np.diagonal(masked)).mean())
     ### END SOLUTION
@@ -835,16 +836,14 @@ show_source(two_towers.learn_pictures)
 
 # %%
 def right(net, wordings):
-    """Share of held-out pictures whose own caption is nearest, per wording."""
     scores = two_towers.seen(net, pixels[hold]) @ wordings.mT  # (3, 597, 10)
     return (scores.argmax(dim=2).numpy() == shown[hold]).mean(axis=1)
 
 
 for mask, nets in towers.items():
     found = np.array([right(net, unseen) for net in nets])  # (seeds, wordings)
-    print(f"{'masked' if mask else 'plain':<7} new wordings: "
-          f"{found.min():.2f} to {found.max():.2f}, means of the seeds "
-          + ", ".join(f"{value:.3f}" for value in found.mean(axis=1)))
+    print("masked" if mask else "plain ", "| new wordings, means of the seeds:",
+          found.mean(axis=1).round(3), "| lowest:", found.min().round(2))
 
 # %% [markdown]
 # *Read the output.* Three seeds: if the two rows of means do not overlap, the mask helped
@@ -916,15 +915,12 @@ for seed in range(3):
 show_source(two_towers.learn_users)
 
 # %%
-rows = {}
-for name in ways:
-    seeds = np.array([result[name] for result in hits])  # (3, 2)
-    rows[name] = {column: f"{got.min():.2f} to {got.max():.2f}"
-                  for column, got in zip(["known items", "cold items"],
-                                         seeds.T)}
-chance = [10 / known.sum(axis=1).mean(), 10 / log.cold.sum()]
+found = np.array([[seed[name] for name in ways] for seed in hits])  # (3, 4, 2)
+chance = 10 / known.sum(axis=1).mean(), 10 / log.cold.sum()
 print(f"recall@10, three seeds; by chance {chance[0]:.2f} and {chance[1]:.2f}")
-pd.DataFrame(rows).T
+pd.DataFrame([[f"{low:.2f} to {high:.2f}" for low, high in zip(*way)]
+              for way in zip(found.min(axis=0), found.max(axis=0))],
+             index=[*ways], columns=["known items", "cold items"])
 
 # %% [markdown]
 # *Read the output.* **Recall@10**: the item chosen next is among ten shown. **Cold** items
