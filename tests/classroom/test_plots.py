@@ -336,3 +336,56 @@ def test_a_dollar_sign_in_a_label_is_a_dollar_sign():
     [label] = ax.get_yticklabels()
     assert label.get_text().replace(r"\$", "$") == "costs $5 and $6"
     assert not label.get_parse_math() or r"\$" in label.get_text()
+
+
+# -- maps and images -------------------------------------------------------------------
+
+
+def test_a_map_shows_every_text_in_its_group_and_ties_neighbours_to_one():
+    points = [[0, 0], [1, 0], [2, 2], [3, 1]]
+    fig, ax = plots.places(points, ["a", "b_c", "a", "a"], "A map", 1, [0, 3])
+    groups = {c.get_label(): c.get_offsets().tolist() for c in ax.collections[:2]}
+    assert groups == {"a": [[0, 0], [2, 2], [3, 1]], "b c": [[1, 0]]}
+    assert [line.get_xydata().tolist() for line in ax.lines] == [
+        [[1, 0], [0, 0]],
+        [[1, 0], [3, 1]],
+    ]
+    assert ax.collections[2].get_offsets().tolist() == [[1, 0]]  # the circle
+    assert not len(ax.get_xticks()) and not len(ax.get_yticks())
+
+
+def test_a_map_without_a_chosen_text_has_no_lines():
+    _, ax = plots.places([[0, 0], [1, 1]], ["a", "b"], "A map", None, [1])
+    assert not ax.lines and len(ax.collections) == 2
+
+
+def test_groups_of_a_map_differ_in_colour_or_marker():
+    points = np.random.default_rng(0).normal(size=(16, 2))
+    _, ax = plots.places(points, [f"g{i:02}" for i in range(16)], "A map")
+    looks = {
+        (str(c.get_facecolor().tolist()), str(c.get_paths()[0].vertices.round(2)))
+        for c in ax.collections
+    }
+    assert len(looks) == 16
+
+
+@pytest.mark.parametrize(
+    "points, groups", [([[0, 0]], ["a", "b"]), ([[0, 0, 0]], ["a"]), ([], [])]
+)
+def test_a_map_that_does_not_fit_is_refused(points, groups):
+    with pytest.raises(ValueError, match="one place in two dimensions each"):
+        plots.places(points, groups, "A map")
+
+
+def test_images_stand_in_rows_behind_their_names():
+    ramp = np.arange(4.0).reshape(2, 2)
+    fig, _ = plots.image_rows({"up": [ramp, ramp + 1], "down": [-ramp, ramp]}, "Two")
+    assert len(fig.axes) == 4
+    assert [ax.get_ylabel() for ax in fig.axes] == ["up", "", "down", ""]
+    assert fig.axes[1].images[0].get_array().tolist() == (ramp + 1).tolist()
+
+
+@pytest.mark.parametrize("rows", [{}, {"a": []}, {"a": [[[1]]], "b": []}])
+def test_rows_of_images_that_are_not_equally_long_are_refused(rows):
+    with pytest.raises(ValueError, match="equally long"):
+        plots.image_rows(rows, "None")

@@ -500,7 +500,7 @@ def test_from_the_wheel_every_notebook_finds_its_picture(unpacked):
         "from course_utils.classroom.session import pipeline\n"
         f"for topic in {topics}: print(bool(pipeline(topic)))\n",
     )
-    assert printed == ["True"] * len(topics) and len(topics) == 10
+    assert printed == ["True"] * len(topics) and len(topics) >= 11
 
 
 def test_the_wheel_asks_for_what_the_project_asks_for(unpacked):
