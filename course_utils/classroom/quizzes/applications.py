@@ -6,8 +6,8 @@ QUESTIONS = (
     Quiz(
         "K-means with the true number of groups finds others than the labels. Why?",
         {
-            "It was stuck: more starts would find the labels": "Partitions with a "
-            "smaller inertia than that of the labels exist. More starts find those.",
+            "It was stuck: more starts would find the labels": "Some starts reach a "
+            "smaller inertia than that of the labels, with other groups.",
             "Its objective does not ask for them": "It wants tight groups. Nothing "
             "says that your reasons for sorting are the tightest ones.",
             "The vectors do not hold the intents": "They do, beside much else: started "
