@@ -432,7 +432,7 @@ pd.DataFrame(rows).T.round(2)
 # %% [markdown]
 # *Read the output.* **Average precision** is 1 if all doubles come before all others. On
 # re-edited news both manage that, and characters cost next to nothing. On tickets said again
-# in other words only meaning helps. Now carry the news' line to the tickets, and look at what
+# in other words letters fall far behind meaning. Now carry the news' line to the tickets, and look at what
 # merges at .9 although it must not: the pairs of notebook 08 that differ in one fact.
 
 # %%
@@ -455,8 +455,9 @@ for i in np.argsort(-alike)[:4]:
 # %% [markdown]
 # *Read the output.* No line is right twice, and a filter by meaning throws away what differs
 # by a digit or a *not*. Filter on pages that share a form, and worse happens: a double
-# of a double of a double. **Chains** grow. (The model reads the first 256 tokens of a page. *Lost* are the pages that a filter deletes:
-# all but one of each chain, or only those that are near to a page that is kept.)
+# of a double of a double. **Chains** grow. (The model reads the first 256 tokens of a
+# page. *Lost* are the pages that a filter deletes: all but one of each chain, or only those
+# that are near to a page that is kept.)
 
 # %%
 pages = corpora.load_runbooks()
