@@ -101,7 +101,7 @@ three, five = (clusters.found(ten_vectors, k, seed=42) for k in (3, 5))
 runs = [clusters.found(ten_vectors, 3, seed) for seed in range(100)]
 partitions = len({tuple(clusters.match_numbers(runs[0], run)) for run in runs})
 for k in range(3):
-    print(k, " | ".join(np.array(ten)[three == k]))
+    print(k, *np.array(ten)[three == k], sep="\n  ")
 
 # %%
 scores = [adjusted_rand_score(topics, labels) for labels in (three, five)]
