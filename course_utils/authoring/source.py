@@ -1,9 +1,10 @@
 """Read a source, derive its two editions, and bring an edited notebook back.
 
 A source is a percent script. A lesson has two editions; a work of reference, whose
-number begins with 9 (the ledger, the glossary), has one. Between ``### BEGIN SOLUTION`` and ``### END SOLUTION``
-stands what only the solved edition shows. Two cells are generated and never written by
-hand: the links below the title and the bootstrap cell before the first code.
+number begins with 9 (the ledger, the glossary), has one. Between ``### BEGIN SOLUTION``
+and ``### END SOLUTION`` stands what only the solved edition shows. Two cells are
+generated and never written by hand: the links below the title and the bootstrap cell
+before the first code.
 """
 
 from __future__ import annotations

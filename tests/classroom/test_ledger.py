@@ -11,9 +11,7 @@ TOPIC = "positions"
 
 
 def of(topic):
-    return [
-        s for s in registry().values() if s.topic == topic and s.verdict != NOT_RUN
-    ]
+    return [s for s in registry().values() if s.topic == topic and s.verdict != NOT_RUN]
 
 
 @pytest.fixture
@@ -28,7 +26,9 @@ def book():
 def test_a_page_shows_every_statement_of_its_topic_once(book):
     lines = repr(book.page(TOPIC)).splitlines()
     for statement in of(TOPIC):
-        [at] = [i for i, row in enumerate(lines) if row.strip().startswith(statement.id)]
+        [at] = [
+            i for i, row in enumerate(lines) if row.strip().startswith(statement.id)
+        ]
         assert statement.statement in lines[at]
         assert f"measured: found {statement.id} · verdict: ✗ refuted" in lines[at + 1]
 
@@ -40,7 +40,9 @@ def test_a_page_names_each_article_once(book):
 
 
 def test_a_page_ends_with_the_count_of_verdicts(book):
-    count = f"{len(of(TOPIC))} measured: 0 confirmed, 0 partly, {len(of(TOPIC))} refuted"
+    count = (
+        f"{len(of(TOPIC))} measured: 0 confirmed, 0 partly, {len(of(TOPIC))} refuted"
+    )
     assert repr(book.page(TOPIC)).splitlines()[-1] == count
     assert count in book.page(TOPIC)._repr_html_()
 
@@ -97,7 +99,9 @@ def test_the_summary_counts_by_topic():
         if statement.verdict != NOT_RUN:
             book.enter(statement.id, 1, statement.verdict)
     lines = repr(book.summary()).splitlines()
-    counts = {v: list(book.verdicts.values()).count(v) for v in ("confirmed", "refuted")}
+    counts = {
+        v: list(book.verdicts.values()).count(v) for v in ("confirmed", "refuted")
+    }
     assert f"{counts['confirmed']} confirmed" in lines[-1]
     assert f"{counts['refuted']} refuted" in lines[-1]
     assert any(row.strip() == f"{TOPIC} {len(of(TOPIC))}" for row in lines)

@@ -1,4 +1,4 @@
-"""The ledger: no statement is lost, no verdict typed, and all notebooks say the same."""
+"""The ledger: no statement is lost, no verdict typed, all notebooks say the same."""
 
 import ast
 import re
@@ -128,7 +128,9 @@ def always_true(expression):
     """``x or "partly"`` and its like: no measurement can refute."""
     return any(
         isinstance(node, ast.BoolOp)
-        and any(isinstance(value, ast.Constant) and value.value for value in node.values)
+        and any(
+            isinstance(value, ast.Constant) and value.value for value in node.values
+        )
         for node in ast.walk(expression)
     )
 
