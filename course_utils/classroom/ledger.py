@@ -20,6 +20,21 @@ from course_utils.classroom.claims import (
 )
 from course_utils.classroom.show import escape, visible
 
+# In the order of the course; the last is what articles say of models and of themselves.
+TOPICS = (
+    "tokenization",
+    "lookup",
+    "positions",
+    "attention",
+    "pooling",
+    "contrastive",
+    "finetune",
+    "failures",
+    "search",
+    "applications",
+    "production",
+    "articles",
+)
 LEFT = 'style="text-align:left"'
 
 
@@ -97,7 +112,7 @@ class Ledger:
         """
         wanted = [s for s in _runnable() if s.topic == topic]
         if not wanted:
-            known = ", ".join(dict.fromkeys(s.topic for s in _runnable()))
+            known = ", ".join(TOPICS)
             raise ValueError(f"no topic is called {topic!r}: choose one of {known}")
         missing = [s.id for s in wanted if s.id not in self._entered]
         if missing:
@@ -133,7 +148,7 @@ class Ledger:
         if missing:
             raise ValueError(f"not measured yet: {', '.join(missing)}")
         rows = []
-        for topic in dict.fromkeys(s.topic for s in _runnable()):
+        for topic in TOPICS:
             found = Counter(
                 self.verdicts[s.id] for s in _runnable() if s.topic == topic
             )

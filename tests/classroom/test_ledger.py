@@ -4,7 +4,7 @@ import pytest
 
 from course_utils.classroom import Ledger
 from course_utils.classroom.claims import NOT_RUN, registry
-from course_utils.classroom.ledger import Table
+from course_utils.classroom.ledger import TOPICS, Table
 from tests.classroom.test_show import Reader, assert_inert, assert_printable, hostile
 
 TOPIC = "positions"
@@ -88,6 +88,10 @@ def test_what_is_not_run_stands_with_its_reason(book):
         assert f"why it is not run: {statement.reason}" in printed
 
 
+def test_every_statement_has_a_topic_of_the_course():
+    assert {statement.topic for statement in registry().values()} == set(TOPICS)
+
+
 def test_the_summary_needs_every_statement(book):
     with pytest.raises(ValueError, match="not measured yet: "):
         book.summary()
@@ -104,7 +108,8 @@ def test_the_summary_counts_by_topic():
     }
     assert f"{counts['confirmed']} confirmed" in lines[-1]
     assert f"{counts['refuted']} refuted" in lines[-1]
-    assert any(row.strip() == f"{TOPIC} {len(of(TOPIC))}" for row in lines)
+    rows = [f"{topic} {len(of(topic))}" for topic in TOPICS]
+    assert [row.strip() for row in lines[1:-1:2]] == rows
 
 
 @hostile

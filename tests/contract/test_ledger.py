@@ -24,8 +24,6 @@ FIRST = """
 JUDGED_ANEW = """
     36 86 99 112 133 209-211 216-217 254-255 262 300 307
 """
-# What a verdict may be computed with and still be typed.
-WORDS = {"verdict", "bool", "all", "any", "not", "abs", "len"}
 
 
 def numbers(spans):
@@ -121,9 +119,15 @@ def verdicts_in(text):
 
 
 def is_typed(expression):
-    """Whether an expression names nothing that was measured."""
-    names = {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
-    return not names - WORDS
+    """Whether an expression holds nothing measured: no name, and no arithmetic."""
+    called = {
+        id(node.func) for node in ast.walk(expression) if isinstance(node, ast.Call)
+    }
+    return not any(
+        isinstance(node, ast.BinOp)
+        or (isinstance(node, ast.Name) and id(node) not in called)
+        for node in ast.walk(expression)
+    )
 
 
 def always_true(expression):
