@@ -14,10 +14,10 @@ from course_utils.authoring.build import (
 )
 from course_utils.authoring.lab import open_lab
 from course_utils.authoring.source import (
-    EDITIONS,
     ROOT,
     SourceError,
     edition_of,
+    editions,
     path_of,
     pull,
 )
@@ -36,11 +36,11 @@ def _pull(number: str) -> int:
         print("name one notebook: make pull NB=01")
         return 1
     source = found[0]
-    for file in (path_of(source.stem, edition) for edition in EDITIONS):
+    for file in (path_of(source.stem, edition) for edition in editions(source.stem)):
         if not file.exists():
             print(f"{file.relative_to(ROOT)} was never built: make nb NB={number}")
             return 1
-    edited = [edition for edition in EDITIONS if _changed(source, edition)]
+    edited = [one for one in editions(source.stem) if _changed(source, one)]
     if len(edited) == 2:
         print("both editions were edited: undo one of them (git checkout), pull again")
         return 1

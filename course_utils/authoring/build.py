@@ -15,12 +15,12 @@ from nbformat import NotebookNode
 
 from course_utils.authoring import pictures
 from course_utils.authoring.source import (
-    EDITIONS,
     NOTEBOOKS,
     ROOT,
     SOURCES,
     SourceError,
     edition_of,
+    editions,
     path_of,
 )
 
@@ -142,7 +142,7 @@ def build(number: str = "", check: bool = False) -> int:
         print(f"no source begins with {number!r} in {SOURCES.relative_to(ROOT)}")
         return 1
     failures = pictures.write_all(check)
-    jobs = [(source, edition) for source in chosen for edition in EDITIONS]
+    jobs = [(source, edition) for source in chosen for edition in editions(source.stem)]
     workers = min(len(jobs), os.cpu_count() or 1, 2)
     with ProcessPoolExecutor(workers) as pool:
         for path, text, problem, seconds in pool.map(_job, *zip(*jobs, strict=True)):

@@ -1,8 +1,10 @@
 """Read a source, derive its two editions, and bring an edited notebook back.
 
-A source is a percent script. Between ``### BEGIN SOLUTION`` and ``### END SOLUTION``
-stands what only the solved edition shows. Two cells are generated and never written by
-hand: the links below the title and the bootstrap cell before the first code.
+A source is a percent script. A lesson has two editions; a work of reference, whose
+number begins with 9 (the ledger, the glossary), has one. Between ``### BEGIN SOLUTION``
+and ``### END SOLUTION`` stands what only the solved edition shows. Two cells are
+generated and never written by hand: the links below the title and the bootstrap cell
+before the first code.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 SOURCES = NOTEBOOKS / "source"
 EDITIONS = ("student", "solutions")
+REFERENCE = "9"  # numbers of works of reference: nothing to solve, one edition
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = 'raise NotImplementedError("your code here")'
 _SOLUTION = re.compile(
@@ -33,6 +36,15 @@ _SOLUTION = re.compile(
 
 class SourceError(ValueError):
     """A source or an edited notebook is not of the form that can be built."""
+
+
+def editions(stem: str) -> tuple[str, ...]:
+    """Which editions a source has.
+
+    >>> editions("01_tokenization"), editions("90_claims")
+    (('student', 'solutions'), ('student',))
+    """
+    return EDITIONS[:1] if stem.startswith(REFERENCE) else EDITIONS
 
 
 def path_of(stem: str, edition: str) -> Path:
@@ -61,6 +73,10 @@ def elsewhere(file: str) -> str:
 
 def _links(stem: str, edition: str) -> NotebookNode:
     file = path_of(stem, edition).relative_to(ROOT).as_posix()
+    if len(editions(stem)) == 1:
+        cell = new_markdown_cell(elsewhere(file))
+        cell.metadata.tags = ["generated"]
+        return cell
     other = EDITIONS[1 - EDITIONS.index(edition)]
     there = f"solutions/{stem}.ipynb" if edition == "student" else f"../{stem}.ipynb"
     name = "Solved" if other == "solutions" else "Student"
@@ -134,9 +150,23 @@ def read_source(path: Path) -> list[NotebookNode]:
 
 
 def edition_of(path: Path, edition: str) -> NotebookNode:
-    """Make one edition of a source, not yet executed, with its generated cells."""
-    made = []
-    for cell in read_source(path):
+    """Make one edition of a source, not yet executed, with its generated cells.
+
+    Raises:
+        SourceError: as ``read_source``, the source has no such edition, or one of one
+            edition holds a solution.
+    """
+    if edition not in editions(path.stem):
+        raise SourceError(f"{path.name} has one edition: there is nothing to solve")
+    made, cells = [], read_source(path)
+    if len(editions(path.stem)) == 1:
+        for cell in cells:
+            if _SOLUTION.search(cell.source):
+                raise SourceError(
+                    f"{path.name} has one edition, in which a solution would be hidden:"
+                    f"\n{cell.source}"
+                )
+    for cell in cells:
         if cell.cell_type == "code" and not any(c.cell_type == "code" for c in made):
             made.append(_bootstrap())
         new = new_markdown_cell if cell.cell_type == "markdown" else new_code_cell

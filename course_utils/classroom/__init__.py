@@ -5,7 +5,8 @@ Topic modules never import this package; notebooks import little else.
 
 from course_utils.classroom import plots
 from course_utils.classroom.check import check
-from course_utils.classroom.claims import claim, trial
+from course_utils.classroom.claims import claim, trial, verdict
+from course_utils.classroom.ledger import Ledger
 from course_utils.classroom.predict import predict, reveal, scorecard
 from course_utils.classroom.quiz import Quiz, quiz
 from course_utils.classroom.session import progress, start
@@ -14,6 +15,7 @@ from course_utils.classroom.source import show_source
 from course_utils.classroom.widgets import explore
 
 __all__ = [
+    "Ledger",
     "Quiz",
     "Stack",
     "check",
@@ -29,4 +31,5 @@ __all__ = [
     "show_tokens",
     "start",
     "trial",
+    "verdict",
 ]

@@ -11,11 +11,23 @@ from course_utils.classroom.show import escape, visible
 from course_utils.corpora import data_file
 
 VERDICTS = {"confirmed": "✓", "partly": "≈", "refuted": "✗"}
+NOT_RUN = "not run"
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A row of ``data/claims.csv``: a statement as it was read."""
+    """A row of ``data/claims.csv``: a statement as it was read.
+
+    Attributes:
+        id: ``C`` and three digits.
+        source: title of the article.
+        topic: where it belongs, in the course's order of topics.
+        statement: what is stated.
+        stated: the number, name or quality that is stated.
+        verdict: what our own measurement came to, or ``"not run"``.
+        reason: why it is not run; empty for all others.
+        notebook: number of the notebook that explains it, such as ``"01"``, or empty.
+    """
 
     id: str
     source: str
@@ -23,6 +35,8 @@ class Statement:
     statement: str
     stated: str
     verdict: str
+    reason: str = ""
+    notebook: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,9 +103,24 @@ class Trial:
 
 @cache
 def registry() -> dict[str, Statement]:
-    """Every statement that the course puts on trial, by its id."""
+    """Every statement of ``data/claims.csv`` by its id, those not run as well."""
     with data_file("claims.csv").open(encoding="utf-8", newline="") as stream:
         return {row["id"]: Statement(**row) for row in csv.DictReader(stream)}
+
+
+def verdict(holds: bool, in_part: bool = False) -> str:
+    """The plain word that follows from a measurement.
+
+    Args:
+        holds: whether the measurement bears the statement out.
+        in_part: if it does not, whether a weaker form of it holds.
+
+    >>> verdict(3 > 2), verdict(3 > 4, in_part=3 > 2), verdict(3 > 4)
+    ('confirmed', 'partly', 'refuted')
+    """
+    if holds:
+        return "confirmed"
+    return "partly" if in_part else "refuted"
 
 
 def claim(claim_id: str, measured: object, holds: bool | str) -> Claim:
@@ -100,23 +129,34 @@ def claim(claim_id: str, measured: object, holds: bool | str) -> Claim:
     Args:
         claim_id: its id in ``data/claims.csv``.
         measured: what this notebook found, as a number or a short text.
-        holds: the test, computed: True (confirmed), False (refuted) or ``"partly"``.
+        holds: the verdict, computed: ``"confirmed"``, ``"partly"`` or ``"refuted"``, or
+            the test itself, True for confirmed and False for refuted.
 
     Raises:
         KeyError: no statement has this id.
-        ValueError: ``holds`` is neither a truth value nor ``"partly"``.
+        ValueError: ``holds`` is neither a verdict nor a truth value, or the registry
+            says that the statement cannot be run.
     """
     if claim_id not in registry():
         raise KeyError(f"no claim is called {claim_id!r}: see data/claims.csv")
-    if isinstance(holds, str) and holds == "partly":
-        verdict = "partly"
+    statement = registry()[claim_id]
+    if statement.verdict == NOT_RUN:
+        raise ValueError(
+            f"{claim_id} is listed as not run ({statement.reason}): if it can be run "
+            "now, mend its row in data/claims.csv"
+        )
+    if isinstance(holds, str) and holds in VERDICTS:
+        found = holds
     elif isinstance(holds, bool) or type(holds).__name__ in ("bool", "bool_"):
-        verdict = "confirmed" if holds else "refuted"
+        found = verdict(bool(holds))
     else:
-        raise ValueError(f"holds must be True, False or 'partly', not {holds!r}")
+        raise ValueError(
+            f"holds must be True, False or a verdict ({', '.join(VERDICTS)}), "
+            f"not {holds!r}"
+        )
     fraction = isinstance(measured, Real) and not isinstance(measured, Integral)
     shown = f"{measured:.3f}" if fraction else str(measured)
-    return Claim(registry()[claim_id], shown, verdict)
+    return Claim(statement, shown, found)
 
 
 def trial(*claims: Claim) -> Trial:

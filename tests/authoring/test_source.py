@@ -261,6 +261,33 @@ def test_the_editions_lie_in_two_folders(folder):
     assert path_of("01_made", "solutions") == folder / "solutions" / "01_made.ipynb"
 
 
+def test_a_lesson_has_two_editions_and_a_work_of_reference_one():
+    assert source.editions("01_made") == ("student", "solutions")
+    assert source.editions("90_made") == source.editions("91_made") == ("student",)
+
+
+def test_a_work_of_reference_links_to_no_other_edition(write):
+    text = "# %% [markdown]\n# # 90 · A list?\n\n# %%\n1 + 1\n"
+    made = edition_of(write(text, "90_made"), "student")
+    links = made.cells[1].source
+    assert "Open in Colab" in links and "notebooks/90_made.ipynb" in links
+    assert "edition" not in links
+    assert made.cells[1].metadata.tags == ["generated"]
+
+
+def test_a_work_of_reference_has_no_solved_edition(write):
+    path = write("# %% [markdown]\n# # 90 · A list?\n", "90_made")
+    with pytest.raises(SourceError, match="90_made.py has one edition"):
+        edition_of(path, "solutions")
+
+
+def test_in_a_work_of_reference_nothing_may_be_hidden(write):
+    marked = f"# %%\n{BEGIN}\nx = 1\n{END}\n"
+    path = write(f"# %% [markdown]\n# # 90 · A list?\n\n{marked}", "90_made")
+    with pytest.raises(SourceError, match="a solution would be hidden"):
+        edition_of(path, "student")
+
+
 def test_tags_travel_and_nothing_else_does(lesson):
     notebook = edition_of(lesson, "student")
     tagged = [c for c in notebook.cells if c.metadata.get("tags") == ["slow"]]

@@ -6,8 +6,15 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from course_utils.classroom import claim, trial
-from course_utils.classroom.claims import VERDICTS, Claim, Statement, Trial, registry
+from course_utils.classroom import claim, trial, verdict
+from course_utils.classroom.claims import (
+    NOT_RUN,
+    VERDICTS,
+    Claim,
+    Statement,
+    Trial,
+    registry,
+)
 from course_utils.corpora import data_file
 from tests.classroom.test_show import (
     Reader,
@@ -22,8 +29,8 @@ SKY = Statement("C900", "a poem", "colours", "The sky is blue", "450 nm", "partl
 
 @pytest.fixture
 def known():
-    """The id of some statement of the course."""
-    return next(iter(registry()))
+    """The id of some statement of the course that can be run."""
+    return next(s.id for s in registry().values() if s.verdict != NOT_RUN)
 
 
 # -- the registry ----------------------------------------------------------------------
@@ -37,9 +44,19 @@ def test_no_id_is_used_twice():
 
 @pytest.mark.parametrize("statement", registry().values(), ids=lambda s: s.id)
 def test_a_statement_is_complete_and_has_a_known_verdict(statement):
-    assert all(vars(statement).values())
-    assert statement.verdict in VERDICTS
-    assert "http" not in statement.source
+    told = {k: v for k, v in vars(statement).items() if k not in ("reason", "notebook")}
+    assert all(told.values())
+    assert statement.verdict in (*VERDICTS, NOT_RUN)
+    assert "http" not in statement.source and ".txt" not in statement.source
+
+
+@pytest.mark.parametrize("statement", registry().values(), ids=lambda s: s.id)
+def test_a_reason_stands_where_a_statement_is_not_run_and_only_there(statement):
+    assert bool(statement.reason) == (statement.verdict == NOT_RUN)
+
+
+def test_ids_are_in_order():
+    assert list(registry()) == sorted(registry())
 
 
 # -- one claim -------------------------------------------------------------------------
@@ -51,6 +68,8 @@ def test_a_statement_is_complete_and_has_a_known_verdict(statement):
         (True, "confirmed"),
         (False, "refuted"),
         ("partly", "partly"),
+        ("confirmed", "confirmed"),
+        ("refuted", "refuted"),
         (np.True_, "confirmed"),
         (np.float64(0.3) > 0.5, "refuted"),
     ],
@@ -59,14 +78,26 @@ def test_the_verdict_follows_from_the_test(known, holds, verdict):
     assert claim(known, 1, holds).verdict == verdict
 
 
-@pytest.mark.parametrize("holds", [1, 0, None, "yes", "refuted", [], 0.5])
+def test_a_verdict_is_a_plain_word():
+    assert verdict(True) == verdict(True, in_part=False) == "confirmed"
+    assert verdict(False, in_part=True) == "partly"
+    assert verdict(False) == verdict(np.False_) == "refuted"
+
+
+def test_what_cannot_be_run_is_not_put_on_trial():
+    rest = next(s for s in registry().values() if s.verdict == NOT_RUN)
+    with pytest.raises(ValueError, match=rf"{rest.id} is listed as not run \("):
+        claim(rest.id, 1, True)
+
+
+@pytest.mark.parametrize("holds", [1, 0, None, "yes", "not run", [], 0.5])
 def test_a_test_that_is_no_truth_value_is_refused(known, holds):
-    with pytest.raises(ValueError, match="holds must be True, False or 'partly'"):
+    with pytest.raises(ValueError, match="holds must be True, False or a verdict"):
         claim(known, 1, holds)
 
 
 def test_several_truth_values_are_no_truth_value(known):
-    with pytest.raises(ValueError, match="holds must be True, False or 'partly'"):
+    with pytest.raises(ValueError, match="holds must be True, False or a verdict"):
         claim(known, 1, np.array([True, False]))
 
 

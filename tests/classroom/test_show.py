@@ -45,7 +45,7 @@ HOSTILE = {
 hostile = pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 
 TAGS = set("b br details div img p pre span summary table tbody td th thead tr".split())
-ATTRIBUTES = {"style", "alt", "width", "src"}
+ATTRIBUTES = {"colspan", "style", "alt", "width", "src"}
 
 
 class Reader(HTMLParser):

@@ -1,6 +1,5 @@
 """What every notebook of the course promises, checked on the committed files."""
 
-import ast
 import json
 import re
 import statistics
@@ -11,19 +10,21 @@ import pytest
 
 from course_utils.authoring import pictures
 from course_utils.authoring.source import (
-    EDITIONS,
     NOTEBOOKS,
     ROOT,
     SOURCES,
     edition_of,
+    editions,
     path_of,
 )
-from course_utils.classroom.claims import registry
 from tests.contract import rules
 
 PAIRS = [
-    (source, edition) for source in sorted(SOURCES.glob("*.py")) for edition in EDITIONS
+    (source, edition)
+    for source in sorted(SOURCES.glob("*.py"))
+    for edition in editions(source.stem)
 ]
+LESSONS = [pair for pair in PAIRS if len(editions(pair[0].stem)) == 2]
 IDS = [f"{source.stem}-{edition}" for source, edition in PAIRS]
 COMMITTED = sorted(NOTEBOOKS.glob("*.ipynb")) + sorted(
     NOTEBOOKS.glob("solutions/*.ipynb")
@@ -33,6 +34,17 @@ COMMITTED = sorted(NOTEBOOKS.glob("*.ipynb")) + sorted(
 @pytest.fixture(params=PAIRS, ids=IDS)
 def pair(request):
     return request.param
+
+
+@pytest.fixture(params=LESSONS, ids=[f"{s.stem}-{edition}" for s, edition in LESSONS])
+def lesson(request):
+    """A notebook with exercises: works of reference (90, 91) have none."""
+    return request.param
+
+
+def stored(pair):
+    source, edition = pair
+    return nbformat.read(path_of(source.stem, edition), as_version=4)
 
 
 @pytest.fixture
@@ -56,7 +68,7 @@ def text_of(notebook):
     )
 
 
-def test_every_notebook_has_a_source_and_every_source_both_editions():
+def test_every_notebook_has_a_source_and_every_source_its_editions():
     expected = {path_of(source.stem, edition) for source, edition in PAIRS}
     assert set(COMMITTED) == expected
 
@@ -83,14 +95,22 @@ def test_the_file_is_canonical(pair):
     assert path.stat().st_size <= 500_000
 
 
-def test_cells_are_short(pair, notebook):
-    sizes = [rules.code_lines(cell.source) for cell in code_cells(notebook)]
+def test_cells_are_short(lesson):
+    cells = code_cells(stored(lesson))
+    sizes = [rules.code_lines(cell.source) for cell in cells]
     assert max(sizes) <= 25
-    assert max(cell.source.count("\n") + 1 for cell in code_cells(notebook)) <= 25
+    assert max(cell.source.count("\n") + 1 for cell in cells) <= 25
     assert statistics.quantiles(sizes, n=10)[-1] <= 15
     assert statistics.median(sizes) <= 8
-    content = [cell for cell in code_cells(notebook) if not rules.is_check(cell.source)]
+    content = [cell for cell in cells if not rules.is_check(cell.source)]
     assert 10 <= len(content) <= 48
+
+
+def test_a_work_of_reference_may_be_long_but_is_still_read(pair, notebook):
+    """Its cells may be many and longer than a lesson's, not endless."""
+    cells = code_cells(notebook)
+    assert len(cells) <= 150
+    assert max(rules.code_lines(cell.source) for cell in cells) <= 40
 
 
 def test_local_links_and_images_exist(pair, notebook):
@@ -99,49 +119,19 @@ def test_local_links_and_images_exist(pair, notebook):
         assert (folder / target).resolve().exists(), target
 
 
-def test_every_claim_is_printed_with_the_verdict_of_the_registry(pair, notebook):
-    printed = text_of(notebook)
-    used = set(re.findall(r"\bC\d{3}\b", pair[0].read_text("utf-8")))
-    for claim_id in sorted(used):
-        found = re.search(rf"Claim {claim_id} ·.*\n.*\n  . (\w+)", printed)
-        assert found, f"{claim_id} is not printed"
-        assert found[1] == registry()[claim_id].verdict, claim_id
-
-
-@pytest.mark.parametrize("source", sorted(SOURCES.glob("*.py")), ids=lambda p: p.stem)
-def test_no_verdict_is_typed(source):
-    """The third argument of ``claim`` is a measurement: it can come out otherwise."""
-    tree = ast.parse(source.read_text("utf-8"))
-    typed = [
-        ast.unparse(call)
-        for call in ast.walk(tree)
-        if isinstance(call, ast.Call)
-        and getattr(call.func, "id", "") == "claim"
-        and len(call.args) > 2
-        and isinstance(call.args[2], ast.Constant)
-    ]
-    assert typed == []
-
-
-def test_the_registry_holds_the_claims_in_use_and_no_others():
-    text = "".join(source.read_text("utf-8") for source in sorted(SOURCES.glob("*.py")))
-    assert set(re.findall(r"\bC\d{3}\b", text)) == set(registry())
-
-
-def test_the_solved_edition_solves_every_exercise_and_the_student_edition_none(
-    pair, notebook
-):
-    lines = re.findall(r"^\[(.)\] (\d+\.\d+) (.*)$", text_of(notebook), re.MULTILINE)
+def test_the_solved_edition_solves_every_exercise_and_the_student_edition_none(lesson):
+    printed = text_of(stored(lesson))
+    lines = re.findall(r"^\[(.)\] (\d+\.\d+) (.*)$", printed, re.MULTILINE)
     last = {exercise: mark for mark, exercise, _ in lines}  # a demonstration may fail
     assert last
-    assert set(last.values()) == {"✓" if pair[1] == "solutions" else " "}, lines
+    assert set(last.values()) == {"✓" if lesson[1] == "solutions" else " "}, lines
 
 
-def test_the_stub_hides_every_solution(pair, notebook):
-    text = "\n".join(cell.source for cell in notebook.cells)
+def test_the_stub_hides_every_solution(lesson):
+    text = "\n".join(cell.source for cell in stored(lesson).cells)
     assert "### BEGIN SOLUTION" not in text and "### END SOLUTION" not in text
-    solved = pair[0].read_text("utf-8").count("### BEGIN SOLUTION")
-    assert text.count("your code here") == (solved if pair[1] == "student" else 0)
+    solved = lesson[0].read_text("utf-8").count("### BEGIN SOLUTION")
+    assert text.count("your code here") == (solved if lesson[1] == "student" else 0)
 
 
 @pytest.mark.parametrize(
