@@ -172,7 +172,7 @@ def build_texts(number: str = "") -> int:
     """
     failures = 0
     for source in sources(number):
-        for edition in EDITIONS:
+        for edition in editions(source.stem):
             path = path_of(source.stem, edition)
             try:
                 text = retext(source, edition)
