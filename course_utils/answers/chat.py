@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING
 import regex
 
 from course_utils.answers.citations import NOTHING_FOUND, Answer, Citation, locate
+from course_utils.tokenization import matching_words
 
 if TYPE_CHECKING:
     from course_utils.search import Hit
 
 REFUSAL = "NO ANSWER"
 LEAST_WORDS = 2  # a shorter quote stands in almost any passage and proves nothing
-_QUOTE = regex.compile(r"«([^«»]*)»\s*\[(\d+)\]")
-_WORD = regex.compile(r"[\p{L}\p{N}]+")
+# Up to the first mark that has a number behind it: what is quoted may quote in turn.
+_QUOTE = regex.compile(r"«(.*?)»\s*\[(\d+)\]", regex.DOTALL)
 
 
 class EndpointError(RuntimeError):
@@ -79,14 +80,16 @@ def check_reply(reply: str, hits: Sequence[Hit]) -> Answer:
         place = locate(quote, hit.text) if hit else None
         if hit is None:
             problems.append(f"there is no passage [{number}]")
-        elif len(_WORD.findall(quote)) < LEAST_WORDS:
+        elif len(matching_words(quote)) < LEAST_WORDS:
             problems.append(f"«{quote}» is too short to prove anything")
+        elif place is None and regex.search("».*«", quote, regex.DOTALL):
+            problems.append("a quote has no passage number behind it")
         elif place is None:
             problems.append(f"passage [{number}] does not say «{quote}»")
         else:
             start, end = (hit.start + offset for offset in place)
             citations.append(Citation(hit.document, start, end, hit.source[start:end]))
-    if reply.count("«") != len(citations) + len(problems):
+    if "«" in _QUOTE.sub("", reply):
         problems.append("a quote has no passage number behind it")
     if not citations and not problems:
         problems.append("it quotes nothing")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import regex
 
+from course_utils.tokenization import normalise
+
 NOTHING_FOUND = "No page answers this."
 
 
@@ -40,18 +42,44 @@ class Answer:
         return "\n".join([self.text, *rows])
 
 
+# Forms of one mark: whoever copies a text by hand types the plain one.
+_MARKS = str.maketrans("‘’‚‛ʼ`´“”„‟", "'" * 7 + '"' * 4)
+
+
 def locate(quote: str, source: str) -> tuple[int, int] | None:
-    """Find a quote in a source, letter by letter; only white space may differ.
+    """Find a quote in a source, letter by letter.
+
+    Only white space, what nobody sees (see ``normalise``) and the form of a quotation
+    mark or apostrophe may differ; a place that agrees in these too is preferred.
 
     Returns:
         start and end in characters, of the first place; None if it is nowhere, or if
         the quote is blank.
+
+    >>> locate("the disk's dump", "Save the disk’s du\u00admp.")
+    (5, 21)
     """
-    if not quote.split():
-        return None
-    parts = filter(None, regex.split(r"\s+", quote))
-    found = regex.search(r"\s+".join(map(regex.escape, parts)), source)
-    return found.span() if found else None
+    found = _search(quote, source)
+    if found:
+        return found.span()
+    spelled, places = _spelled(source)
+    found = _search(_spelled(quote)[0], spelled)
+    return (places[found.start()][0], places[found.end() - 1][1]) if found else None
+
+
+def _search(quote: str, source: str):
+    parts = list(filter(None, regex.split(r"\s+", quote)))
+    return parts and regex.search(r"\s+".join(map(regex.escape, parts)), source)
+
+
+def _spelled(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """One spelling, and for each of its letters where it stands in the text."""
+    letters, places = [], []
+    for character in regex.finditer(r"\X", text):
+        spelled = normalise(character[0]).translate(_MARKS)
+        letters.append(spelled)
+        places += [character.span()] * len(spelled)
+    return "".join(letters), places
 
 
 def check_citations(found: Answer, sources: Mapping[str, str]) -> list[str]:

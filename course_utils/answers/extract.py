@@ -14,43 +14,56 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import regex
-
 from course_utils.answers.citations import (
     NOTHING_FOUND,
     Answer,
     Citation,
 )
-from course_utils.search import units
+from course_utils.search import lines, units
+from course_utils.tokenization import matching_words, normalise
 
 if TYPE_CHECKING:
     from course_utils.search import Encoder, Hit
 
-_WORD = regex.compile(r"[\p{L}\p{N}]+")
+LEAST_WORDS = 3  # a shorter sentence says little; it is offered if there is no other
 
 
 def _candidates(hits: Sequence[Hit]) -> list[Citation]:
-    """Every whole sentence of prose in the hits, once."""
+    """Every sentence of prose in the hits, once, whole wherever that is possible."""
     found: dict[tuple[str, int, int], Citation] = {}
+    parts = {hit.source: list(units(hit.source)) for hit in hits}
     for hit in hits:
         # The whole page is read: a passage may begin in the middle of a listing.
-        for a, b, kind in units(hit.source):
-            if kind != "prose" or a < hit.start or b > hit.end:
-                continue
-            sentence = hit.source[a:b]
-            start = a + len(sentence) - len(sentence.lstrip())
-            quote = sentence.strip()
-            if len(_WORD.findall(quote)) > 2:
-                key = (hit.document, start, start + len(quote))
-                found.setdefault(key, Citation(*key, quote))
-    return list(found.values())
+        for a, b, kind in parts[hit.source]:
+            if kind == "prose" and a < hit.end and hit.start < b:
+                for start, end in _inside(a, b, hit):
+                    quote = hit.source[start:end]
+                    start += len(quote) - len(quote.lstrip())
+                    key = (hit.document, start, start + len(quote.strip()))
+                    found.setdefault(key, Citation(*key, quote.strip()))
+    counts = {key: len(matching_words(c.quote, signs=True)) for key, c in found.items()}
+    least = LEAST_WORDS if max(counts.values(), default=0) >= LEAST_WORDS else 1
+    return [citation for key, citation in found.items() if counts[key] >= least]
+
+
+def _inside(a: int, b: int, hit: Hit) -> list[tuple[int, int]]:
+    """What a hit holds of a sentence: all; or its whole lines; or what there is.
+
+    A sentence that is longer than a passage (a log without full stops, a language that
+    has none) is whole in no hit, and must not be lost.
+    """
+    if hit.start <= a and b <= hit.end:
+        return [(a, b)]
+    rows = [(a + i, a + j) for i, j in lines(hit.source[a:b])]
+    whole = [(i, j) for i, j in rows if hit.start <= i and j <= hit.end]
+    return whole or [(max(a, hit.start), min(b, hit.end))]
 
 
 def _shared_words(question: str, texts: Sequence[str]) -> list[float]:
     """What each text shares with the question; words found everywhere count less."""
-    bags = [set(map(str.lower, _WORD.findall(text))) for text in texts]
+    bags = [set(matching_words(text, signs=True)) for text in texts]
     spread = Counter(word for bag in bags for word in bag)
-    asked = set(map(str.lower, _WORD.findall(question)))
+    asked = set(matching_words(question))
     return [
         sum(math.log(1 + len(bags) / spread[word]) for word in asked & bag)
         for bag in bags
@@ -86,7 +99,7 @@ def answer(
     if encoder is None:
         scores = _shared_words(question, quotes)
     else:
-        vectors = encoder.encode([question, *quotes])
+        vectors = encoder.encode([normalise(text) for text in (question, *quotes)])
         scores = (vectors[1:] @ vectors[0]).tolist()
     best = sorted(range(len(found)), key=lambda i: -scores[i])[:count]
     chosen = [found[i] for i in sorted(best)]

@@ -8,7 +8,6 @@ lower blocks (arXiv 1911.03090).
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from course_utils.pooling import mean_pool, normalize
 if TYPE_CHECKING:
     from course_utils.encoder import MiniLM
 
+_ADAPTED = ":adapted"  # in a fingerprint
 TOGETHER = 16  # texts of similar length that go through the encoder at once
 
 
@@ -54,15 +54,13 @@ def trainable_copy(model: MiniLM, frozen_layers: int = 3) -> MiniLM:
 
 
 def seal(model: MiniLM) -> MiniLM:
-    """Close an encoder to gradients and give it the fingerprint of its weights.
+    """Close an encoder to gradients and let its fingerprint say that it was adapted.
 
-    An index keeps the fingerprint and refuses vectors of any other encoder.
+    The fingerprint is computed from the weights; an index keeps it and refuses vectors
+    of any other encoder.
     """
-    digest = hashlib.sha256()
-    for parameter in model.layers.requires_grad_(False).parameters():
-        digest.update(parameter.numpy().tobytes())
-    origin = model.fingerprint.partition(":adapted-")[0]
-    model.fingerprint = f"{origin}:adapted-{digest.hexdigest()[:16]}"
+    model.layers.requires_grad_(False)
+    model.variant = f"{model.variant.removesuffix(_ADAPTED)}{_ADAPTED}"
     return model
 
 

@@ -6,6 +6,7 @@
 - ``batching``, ``threads``: texts of similar length side by side, each on one thread.
 - ``precision``: the same model in fewer bits.
 - ``protocol``: what any encoder must offer to be used in the later topics.
+- ``identity``: a digest of its numbers, by which an index knows it again.
 """
 
 # fmt: off
@@ -13,6 +14,7 @@ from course_utils.encoder.batching import batches, pad
 from course_utils.encoder.change import (
     Change, forget_mask, offset_positions, zero_positions,
 )
+from course_utils.encoder.identity import digest
 from course_utils.encoder.minilm import MiniLM, TruncationWarning
-from course_utils.encoder.protocol import Encoder
+from course_utils.encoder.protocol import Encoder, listed
 from course_utils.encoder.tracing import Trace

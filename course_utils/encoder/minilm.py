@@ -24,6 +24,8 @@ from course_utils import assets, attention, lookup, pooling
 from course_utils.encoder import threads, tracing
 from course_utils.encoder.batching import batches, pad
 from course_utils.encoder.change import UNCHANGED, Change
+from course_utils.encoder.identity import digest
+from course_utils.encoder.protocol import listed
 from course_utils.encoder.tracing import Trace
 
 # A batch of so few tokens is read as fast by one thread as by two (bench/threads.py).
@@ -41,9 +43,11 @@ class MiniLM(nn.Module):
 
     Attributes:
         max_tokens: how many tokens of a text are read, special tokens included.
+        variant: what was done to the model, for its fingerprint, such as ``:bfloat16``.
     """
 
     max_tokens = 256
+    variant = ""
 
     def __init__(self, weights: Mapping[str, Tensor], config: Mapping) -> None:
         """Assemble the parts from a BERT checkpoint; the tensors are shared."""
@@ -76,13 +80,32 @@ class MiniLM(nn.Module):
         """The piece of each row of the lookup table, as shipped with the weights."""
         return assets.wordpieces()
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        """What vectors of this encoder depend on; an index stores it and compares."""
+        """What vectors of this encoder depend on; an index stores it and compares.
+
+        Computed from the weights as they are in memory, anew each time.
+        """
+        settings = [
+            (
+                layer.attention.heads,
+                layer.attention_norm.eps,
+                layer.feed_forward_norm.eps,
+            )
+            for layer in self.layers
+        ]
+        weights = digest(self.numbers(), self.norm.eps, settings)
         return (
-            f"{assets.MODEL_NAME}:{assets.MINILM.sha256['model.safetensors'][:16]}"
-            f":mean:normalized:{self.max_tokens}"
+            f"MiniLM-L{len(self.layers)}:{weights}:mean:normalized:{self.max_tokens}"
+            f"{self.variant}"
         )
+
+    def numbers(self) -> Iterator[tuple[str, Tensor]]:
+        """Every tensor that a vector is computed from, by name."""
+        yield from (("words", self.words), ("positions", self.positions))
+        yield "type_row", self.type_row
+        yield from self.norm.state_dict(prefix="norm.").items()
+        yield from self.layers.state_dict(prefix="layers.").items()
 
     # -- stages ------------------------------------------------------------------------
 
@@ -95,14 +118,7 @@ class MiniLM(nn.Module):
         Raises:
             TypeError: one string instead of a list, or an entry that is no string.
         """
-        if isinstance(texts, str) or not isinstance(texts, Iterable):
-            raise TypeError(
-                f"pass a list of texts, encode([text]), not {type(texts).__name__}"
-            )
-        texts = list(texts)
-        for number, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise TypeError(f"text {number} is {type(text).__name__}, not a string")
+        texts = listed(texts)
         if not texts:
             return []
         read = list(map(assets.encodable, texts))

@@ -20,7 +20,7 @@ from __future__ import annotations
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from course_utils import assets
 from course_utils.encoder.change import UNCHANGED, Change
 from course_utils.encoder.minilm import MiniLM
-from course_utils.encoder.protocol import Encoder
+from course_utils.encoder.protocol import Encoder, listed
 
 # Below this mean cosine to float32 a variant is refused. The int8 of most libraries,
 # one scale for a whole weight matrix, stays below it and loses hits; ours does not.
@@ -47,11 +47,12 @@ class Unavailable(RuntimeError):
 class BFloat16(MiniLM):
     """All blocks in bfloat16; the lookup stays in float32, memory-mapped."""
 
+    variant = ":bfloat16"
+
     def __init__(self, weights: Mapping[str, Tensor], config: Mapping) -> None:
         """Assemble the parts, and round the weights of the blocks."""
         super().__init__(weights, config)
         self.layers.to(torch.bfloat16)
-        self.fingerprint = f"{self.fingerprint}:bfloat16"
 
     def embed(self, ids: Tensor, change: Change = UNCHANGED) -> Tensor:
         """As ``MiniLM.embed``, rounded for the blocks."""
@@ -65,6 +66,8 @@ class Int8(MiniLM):
     its neighbours: the same list of texts gives the same vectors, another list nearly.
     """
 
+    variant = f":int8 in {STEPS} steps"
+
     def __init__(self, weights: Mapping[str, Tensor], config: Mapping) -> None:
         """Assemble the parts, and round the matrices.
 
@@ -76,7 +79,16 @@ class Int8(MiniLM):
             for name, child in list(module.named_children()):
                 if isinstance(child, nn.Linear):
                     setattr(module, name, Int8Linear(child))
-        self.fingerprint = f"{self.fingerprint}:int8 in {STEPS} steps"
+
+    def numbers(self) -> Iterator[tuple[str, Tensor]]:
+        """As ``MiniLM.numbers``, with the whole numbers and their scales."""
+        yield from super().numbers()
+        for name, module in self.layers.named_modules():
+            if isinstance(module, Int8Linear):
+                weight, bias = torch.ops.quantized.linear_unpack(module.packed)
+                yield f"{name}.steps", weight.int_repr()
+                yield f"{name}.scales", weight.q_per_channel_scales()
+                yield f"{name}.bias", bias
 
 
 class Int8Linear(nn.Module):
@@ -190,6 +202,7 @@ def fastest(
         clock: seconds.
 
     Raises:
+        TypeError: not a list of strings.
         ValueError: there are no texts or no candidates, or ``rounds`` is below 1.
 
     >>> choice = fastest(["The cat sat.", "A dog."], rounds=1)
@@ -198,7 +211,7 @@ def fastest(
     """
     if candidates is None:
         candidates = {name: PRECISIONS[name].load for name in PRECISIONS}
-    texts = list(texts)
+    texts = listed(texts)
     if not texts or not candidates or rounds < 1:
         raise ValueError(
             f"nothing to measure: {len(texts)} texts, {len(candidates)} candidates, "

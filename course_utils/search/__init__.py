@@ -12,7 +12,9 @@ from course_utils.search.adapters import (
     CachedEncoder, SentenceTransformerEncoder, llama_embedding,
 )
 from course_utils.search.admission import MODES
-from course_utils.search.chunking import Chunk, chunk, sentences, units, windows
+from course_utils.search.chunking import (
+    Chunk, chunk, lines, sentences, units, windows,
+)
 from course_utils.search.evaluation import by_kind, compare, evaluate, overview
 from course_utils.search.index import OtherEncoder, SearchIndex
 from course_utils.search.late_interaction import (

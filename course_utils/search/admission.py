@@ -6,11 +6,12 @@ what to do; nothing that would give a wrong answer gets through.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import numpy as np
 
+from course_utils.assets import encodable
 from course_utils.tokenization import normalise
 
 Mode = Literal["dense", "lexical", "hybrid"]
@@ -32,13 +33,21 @@ def checked_request(query: object, k: object, mode: object) -> None:
 
 
 def checked_documents(documents, known, vocabulary) -> dict[str, str]:
-    """Id -> text of documents that can be indexed beside the ``known`` ones."""
-    if isinstance(documents, (str, bytes)):
-        raise TypeError("pass documents with .id and .text, or a mapping id -> text")
+    """Id -> text of documents that can be indexed beside the ``known`` ones.
+
+    A plain text gets its number as id. A character in two halves (a surrogate pair, as
+    careless decoding leaves it) is put together now: on disk it would be, and every
+    offset behind it would be wrong.
+    """
+    if isinstance(documents, (str, bytes)) or not isinstance(documents, Iterable):
+        raise TypeError(
+            f"pass a list of texts, not {type(documents).__name__}; or documents with "
+            ".id and .text, or a mapping id -> text"
+        )
     if isinstance(documents, Mapping):
         pairs = list(documents.items())
     else:
-        pairs = [(document.id, document.text) for document in documents]
+        pairs = [_pair(*numbered) for numbered in enumerate(documents, len(known))]
     if not pairs:
         raise ValueError("there are no documents to index")
     new: dict[str, str] = {}
@@ -48,6 +57,7 @@ def checked_documents(documents, known, vocabulary) -> dict[str, str]:
                 f"document {name!r}: id and text must be strings, the text is "
                 f"{type(text).__name__}; decode bytes first"
             )
+        name, text = encodable(name), encodable(text)
         if name in new or name in known:
             raise ValueError(f"document {name!r} is in the index already")
         # The beginning says yes at once; only what looks empty is read whole.
@@ -57,8 +67,25 @@ def checked_documents(documents, known, vocabulary) -> dict[str, str]:
     return new
 
 
-def checked_vectors(vectors: object, count: int, dimensions: int) -> np.ndarray:
-    """Vectors of length 1, float32 (count, dim); 0 dimensions: any."""
+def _pair(number: int, document) -> tuple[object, object]:
+    if isinstance(document, str):
+        return str(number), document
+    try:
+        return document.id, document.text
+    except AttributeError:
+        raise TypeError(
+            f"document {number} is {type(document).__name__}: pass texts, things with "
+            ".id and .text, or a mapping id -> text"
+        ) from None
+
+
+def checked_vectors(
+    vectors: object, count: int, dimensions: int, *, silent: bool = False
+) -> np.ndarray:
+    """Vectors of length 1, float32 (count, dim); 0 dimensions: any.
+
+    With ``silent`` a row may be zero: a passage of which the encoder knows no piece.
+    """
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     if vectors.ndim != 2 or len(vectors) != count:
         raise ValueError(f"{count} texts need {count} vectors, got {vectors.shape}")
@@ -71,6 +98,8 @@ def checked_vectors(vectors: object, count: int, dimensions: int) -> np.ndarray:
         row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
         raise ValueError(f"vector {row} holds NaN or infinity: the encoder is broken")
     lengths = np.linalg.norm(vectors, axis=1)
+    if silent:
+        lengths[lengths == 0] = 1
     if count and np.abs(lengths - 1).max() > 1e-3:
         row = int(np.abs(lengths - 1).argmax())
         raise ValueError(

@@ -2,9 +2,10 @@ r"""Cut a page into passages that a model reads to the end. Built in notebook 09
 
 A chunk is a span of the source: offsets, not a copy that has lost its place. Borders
 are looked for where a reader would put them: before a heading, after a sentence, and
-only when nothing else fits, inside one.
+only when nothing else fits, inside one. What is a heading and what a listing, says
+CommonMark, read by a parser that knows all its rules.
 
-Library: ``llama_index.core.node_parser.SentenceSplitter``.
+Library: ``markdown_it``; ``llama_index.core.node_parser.SentenceSplitter``.
 
 >>> from course_utils.assets import vocabularies
 >>> text = "# Disk\nThe disk is full. Delete the dump.\n# Memory\nAdd a limit."
@@ -17,7 +18,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
+from numbers import Integral
 
 import regex
 
@@ -29,13 +32,13 @@ SMALLEST = 8  # tokens; a single character may need several
 READ_BY_MINILM = 254  # 256 with [CLS] and [SEP]
 _CHARACTERS_PER_TOKEN = 40  # a run of blanks or marks counts too: no chunk is endless
 
-_HEADING = regex.compile(r" {0,3}#{1,6}\s")
-_FENCE = regex.compile(r"\s*(```|~~~)")
-# A sentence ends (but "1. " begins an item), a line that ends one, the next item of a
-# list or row of a table, an empty line.
+_LINE = regex.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")  # as CommonMark counts them
+# A sentence ends (but "1. " begins an item), with signs that need no blank behind them
+# in most of the world's scripts; a line that ends one, the next item of a list or row
+# of a table, an empty line.
 _BORDER = regex.compile(
     r"(?<!^\s*\d{1,3})[.!?…؟][\"'”’»)\]*`]*\s+"
-    r"|[。！？][」』”）]*\s*"
+    r"|(?:(?![!?؟])\p{Sentence_Break=STerm}|．(?!\d))+[\p{Pe}\p{Pf}\"'*`]*\s*"
     r"|\n(?=\s*(?:[-*+|>]\s|\d{1,3}[.)]\s))"
     r"|\n\s*\n\s*",
     regex.MULTILINE,
@@ -62,26 +65,48 @@ def sentences(text: str) -> list[Span]:
     return list(zip(borders, borders[1:], strict=False))
 
 
+@cache
+def _commonmark():
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark").disable("reference")
+    parser.core.ruler.enableOnly(
+        ["normalize", "block"]
+    )  # what stands in a line is free
+    return parser
+
+
+def lines(text: str) -> list[Span]:
+    """The lines of a text, each with its end; the spans tile it."""
+    return [match.span() for match in _LINE.finditer(text)]
+
+
 def units(text: str) -> Iterator[tuple[int, int, str]]:
     """Cut Markdown into the smallest parts that a chunk keeps whole; they tile it.
 
+    Library: ``markdown_it.MarkdownIt("commonmark").parse``, whose tokens know their
+    lines.
+
     Yields:
-        start, end and kind: ``"heading"``, ``"code"`` (one line between fences) or
-        ``"prose"`` (one sentence).
+        start, end and kind: ``"heading"``, ``"code"`` (one line of a fenced listing,
+        the fences too) or ``"prose"`` (one sentence).
     """
-    prose = position = 0
-    in_code = False
-    for line in text.splitlines(keepends=True):
-        start, position = position, position + len(line)
-        fence = bool(_FENCE.match(line))
-        heading = not in_code and bool(_HEADING.match(line))
-        if not (fence or in_code or heading):
+    rows, prose = lines(text), 0
+    for token in _commonmark().parse(text):
+        heading = token.type == "heading_open" and token.level == 0
+        if not (heading or token.type == "fence"):
             continue
+        inside = rows[slice(*token.map)]
+        if not inside:
+            continue
+        start, end = inside[0][0], inside[-1][1]
         for a, b in sentences(text[prose:start]):
             yield prose + a, prose + b, "prose"
-        yield start, position, "heading" if heading else "code"
-        in_code ^= fence
-        prose = position
+        if heading:
+            yield start, end, "heading"
+        else:
+            yield from ((a, b, "code") for a, b in inside)
+        prose = end
     for a, b in sentences(text[prose:]):
         yield prose + a, prose + b, "prose"
 
@@ -117,6 +142,9 @@ def _fitting(text, span, size, tokens, level=0) -> Iterator[tuple[int, int, int]
 def _checked(text: object, size: int, overlap: int, limit: int) -> None:
     if not isinstance(text, str):
         raise TypeError(f"chunk takes a string, not {type(text).__name__}: decode it")
+    for name, value in {"size": size, "overlap": overlap}.items():
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise TypeError(f"{name} is {value!r}, not a whole number of tokens")
     if size > limit:
         raise ValueError(
             f"size {size} is more than the {limit} tokens that the model reads: the "
@@ -156,7 +184,7 @@ def chunk(
         The chunks in order; none for an empty text.
 
     Raises:
-        TypeError: the text is no string.
+        TypeError: the text is no string, or a size no whole number.
         ValueError: ``size`` is over the limit or too small, or ``overlap`` does not
             fit into it.
     """

@@ -13,6 +13,7 @@ Kekäläinen 2002 for nDCG, Efron 1979 for the bootstrap.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -54,11 +55,31 @@ class Evaluation:
         return [name for name in self.per_query.columns if name != "kind"]
 
     def mean(self, metric: str, kind: str | None = None) -> float:
-        """The mean of a metric, over all queries or those of one kind."""
-        rows = self.per_query
-        if kind is not None:
-            rows = rows[rows["kind"] == kind]
-        return float(rows[metric].mean())
+        """The mean of a metric, over all queries or those of one kind.
+
+        Raises:
+            ValueError: there is no such metric or kind; the message names the known.
+        """
+        return float(self.values(metric, kind).mean())
+
+    def values(self, metric: str, kind: str | None = None) -> pd.Series:
+        """A metric, query by query, of all queries or those of one kind.
+
+        Raises:
+            ValueError: there is no such metric or kind; the message names the known.
+        """
+        if metric not in self.metrics:
+            raise ValueError(
+                f"no metric is called {metric!r}: choose one of {self.metrics}"
+            )
+        kinds = self.per_query["kind"]
+        if kind is None:
+            return self.per_query[metric]
+        if kind not in set(kinds):
+            raise ValueError(
+                f"no query is of the kind {kind!r}: choose one of {list(kinds.unique())}"
+            )
+        return self.per_query.loc[kinds == kind, metric]
 
     def table(self) -> pd.DataFrame:
         """One row per kind and one for all: ``0.64 [0.56, 0.71]``, mean and interval.
@@ -110,7 +131,8 @@ def evaluate(
         search: query text -> ranking, as ids or as hits with ``.document``. A document
             that comes twice counts where it comes first.
         queries: each with ``id``, ``kind`` and ``text``.
-        relevance: query id -> document id -> grade. A query without a grade of at
+        relevance: query id -> document id -> grade. Ids may be numbers: 7 and ``"7"``
+            are the same. A query without a grade of at
             least ``HELPS`` is unanswerable: it enters no mean, but is counted.
         k: the depth of recall.
 
@@ -119,24 +141,35 @@ def evaluate(
         grade ``HELPS``, nDCG uses the grades as gains.
 
     Raises:
-        ValueError: there are no queries, or none is answerable, or k is below 1.
+        TypeError: a search gives one string instead of a list.
+        ValueError: there are no queries, an id comes twice, a grade is no whole number,
+            none is answerable, or k is below 1.
         ImportError: ir-measures is not installed.
     """
     import pandas as pd
 
+    k = _whole(k, "k")
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
     queries = list(queries)
-    found = {
-        query.id: list(
-            dict.fromkeys(getattr(hit, "document", hit) for hit in search(query.text))
+    twice = [name for name, n in Counter(str(q.id) for q in queries).items() if n > 1]
+    if twice:
+        raise ValueError(
+            f"{len(twice)} query ids come more than once, such as {twice[0]!r}: their "
+            "rankings would overwrite each other"
         )
-        for query in queries
+    found = {str(query.id): _ids(search(query.text)) for query in queries}
+    grades = {
+        str(query): {
+            str(document): _whole(grade, f"the grade of {document!r} for {query!r}")
+            for document, grade in judgements.items()
+        }
+        for query, judgements in relevance.items()
     }
     judged = {
-        query.id: dict(relevance[query.id])
+        str(query.id): grades[str(query.id)]
         for query in queries
-        if max(relevance.get(query.id, {}).values(), default=0) >= HELPS
+        if max(grades.get(str(query.id), {}).values(), default=0) >= HELPS
     }
     if not judged:
         raise ValueError(
@@ -145,13 +178,32 @@ def evaluate(
         )
     scores = _measure(found, judged, k)
     rows = [
-        {"id": query.id, "kind": query.kind, **scores[query.id]}
+        {"id": query.id, "kind": query.kind, **scores[str(query.id)]}
         for query in queries
-        if query.id in judged
+        if str(query.id) in judged
     ]
-    without = [query.id for query in queries if query.id not in judged]
+    without = [str(query.id) for query in queries if str(query.id) not in judged]
     answered = sum(bool(found[query]) for query in without)
     return Evaluation(pd.DataFrame(rows).set_index("id"), answered, len(without))
+
+
+def _ids(ranking) -> list[str]:
+    """Document ids of a ranking, each where it comes first."""
+    if isinstance(ranking, (str, bytes)):
+        raise TypeError(
+            f"the search gave {ranking!r}: a ranking is a list of ids or hits, [id]"
+        )
+    return list(dict.fromkeys(str(getattr(hit, "document", hit)) for hit in ranking))
+
+
+def _whole(value, name: str) -> int:
+    """A whole number of any library as Python's own."""
+    try:
+        if value == int(value):
+            return int(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ValueError(f"{name} is {value!r}, not a whole number")
 
 
 def _measure(found, judged, k) -> dict[str, dict[str, float]]:
@@ -193,7 +245,7 @@ def by_kind(
     import pandas as pd
 
     columns = {
-        name: found.per_query.groupby("kind", sort=False)[metric].mean()
+        name: found.values(metric).groupby(found.per_query["kind"], sort=False).mean()
         for name, found in evaluations.items()
     }
     return pd.DataFrame(columns)
@@ -227,13 +279,12 @@ def compare(
     """Compare two searches query by query: paired, so hard queries cancel out.
 
     Raises:
-        ValueError: they did not answer the same queries.
+        ValueError: they did not answer the same queries, or there is no such metric or
+            kind.
     """
     if list(after.per_query.index) != list(before.per_query.index):
         raise ValueError(
             "compare two evaluations of the same queries in the same order"
         )
-    gain = after.per_query[metric] - before.per_query[metric]
-    if kind is not None:
-        gain = gain[after.per_query["kind"] == kind]
+    gain = after.values(metric, kind) - before.values(metric, kind)
     return Difference(float(gain.mean()), *bootstrap_interval(gain.to_numpy()))

@@ -34,6 +34,7 @@ from course_utils.tokenization import normalise
 
 DEPTH = 100  # how far down each ranking hybrid search looks
 _ENCODING = threading.Lock()  # fast tokenizers cannot be used by two threads at once
+_ADDING = threading.RLock()  # what is read, enlarged and put back must be one step
 
 
 class OtherEncoder(RuntimeError):
@@ -43,16 +44,18 @@ class OtherEncoder(RuntimeError):
 class SearchIndex:
     """Documents, cut and embedded, and three ways to find them.
 
-    Make one with ``build`` or ``load``. Searching is safe from several threads, also
-    while ``add`` runs in another: a search sees the documents of before or of after.
+    Make one with ``build`` or ``load``. Searching and adding are safe from several
+    threads: a search sees the documents of before an addition or of after, and of two
+    additions none is lost.
     """
 
-    KIND = "course_utils.search 1"
+    KIND = "course_utils.search 2"
 
     def __init__(self, state: Holdings, encoder: Encoder, size: int, overlap: int):
         """Not for you: use ``build`` or ``load``, which check what comes in."""
         self._state, self.encoder = state, encoder
         self.size, self.overlap = size, overlap
+        self._made_by = getattr(encoder, "fingerprint", None)
 
     @classmethod
     def build(
@@ -66,19 +69,25 @@ class SearchIndex:
         """Cut, embed and index documents.
 
         Args:
-            documents: things with ``.id`` and ``.text``, or a mapping id -> text.
+            documents: things with ``.id`` and ``.text``, a mapping id -> text, or
+                plain texts, whose ids are then ``"0"``, ``"1"``, ...
             encoder: makes the vectors, of documents now and of queries later.
             size: tokens per chunk, see ``chunk``.
             overlap: tokens that neighbours share.
 
+        Warns:
+            UserWarning: the encoder knows no piece of a document, so that only its
+                words can be searched.
+
         Raises:
-            TypeError: a text is not a string.
+            TypeError: a text is not a string, or ``size`` no whole number.
             ValueError: there are no documents, an id comes twice, a text has nothing to
                 read, ``size`` exceeds what the encoder reads, or a vector is unusable.
         """
         empty = Holdings({}, [], np.empty((0, 0), np.float32))
         index = cls(empty, encoder, size, overlap)
         index._state = index._with(documents)
+        index.size, index.overlap = int(size), int(overlap)
         return index
 
     def add(self, documents: Iterable | Mapping[str, str]) -> None:
@@ -86,8 +95,20 @@ class SearchIndex:
 
         Raises:
             TypeError, ValueError: as ``build``; the index stays as it was.
+            OtherEncoder: the encoder has changed since it made the vectors.
         """
-        self._state = self._with(documents)
+        with _ADDING:
+            self._checked_encoder()
+            self._state = self._with(documents)
+
+    def _checked_encoder(self) -> None:
+        """Vectors of before and after a change of the encoder cannot be compared."""
+        now = getattr(self.encoder, "fingerprint", None)
+        if now != self._made_by:
+            raise OtherEncoder(
+                f"the vectors were made by\n  {self._made_by}\nbut the encoder is now\n"
+                f"  {now}\nIt was exchanged or changed in place: build the index again"
+            )
 
     def _with(self, documents) -> Holdings:
         old = self._state
@@ -100,10 +121,41 @@ class SearchIndex:
                 chunk(text, self.size, self.overlap, self._vocabulary, limit=limit)
             )
         ]
-        vectors = self._encode([piece.text for _, _, piece in chunks])
+        vectors = self._passage_vectors(chunks)
         if len(old.chunks):
             vectors = np.concatenate([old.vectors, vectors])
         return Holdings({**old.documents, **new}, [*old.chunks, *chunks], vectors)
+
+    def _passage_vectors(self, chunks) -> np.ndarray:
+        """A row per chunk; zero where the encoder knows no piece: such a vector says
+        nothing, and would win searches nevertheless."""
+        known = np.array([self._knows(piece.text) for _, _, piece in chunks])
+        rows = list(zip(chunks, known, strict=True))
+        mute = {name for (name, _, _), _ in rows} - {
+            name for (name, _, _), k in rows if k
+        }
+        for name in sorted(mute):
+            warnings.warn(
+                f"the encoder knows no piece of document {name!r}: only search by words "
+                "can find it",
+                stacklevel=4,
+            )
+        made = self._encode([piece.text for (_, _, piece), k in rows if k])
+        vectors = np.zeros((len(chunks), made.shape[1]), np.float32)
+        vectors[known] = made
+        return vectors
+
+    def _knows(self, text: str) -> bool:
+        text, unknown = normalise(text), {self._unknown}
+        # The beginning says yes at once; only what looks unknown is read whole.
+        return any(
+            set(self._vocabulary.pieces(t)) - unknown for t in (text[:400], text)
+        )
+
+    @property
+    def _unknown(self) -> str | None:
+        """The piece that stands for all that the encoder does not know."""
+        return getattr(self._vocabulary, "unknown", "[UNK]")
 
     @property
     def _vocabulary(self) -> assets.Vocabulary:
@@ -218,7 +270,7 @@ class SearchIndex:
             raise ValueError(
                 "the query is empty for the encoder: there is no word in it"
             )
-        if set(pieces) == {"[UNK]"}:
+        if set(pieces) == {self._unknown}:
             warnings.warn(
                 "the encoder knows no piece of the query: what it finds is chance",
                 stacklevel=5,
@@ -241,11 +293,13 @@ class SearchIndex:
 
         Raises:
             FileExistsError: the folder holds something else.
+            OtherEncoder: the encoder has changed since it made the vectors.
             OSError: it cannot be written; an older index in it stays whole.
         """
+        self._checked_encoder()
         state = self._state
         facts = {
-            "encoder": self.encoder.fingerprint,
+            "encoder": self._made_by,
             "size": self.size,
             "overlap": self.overlap,
             "chunks": len(state.chunks),
@@ -260,7 +314,8 @@ class SearchIndex:
             FileNotFoundError: there is no saved index.
             OtherEncoder: the encoder has other weights, pooling, normalisation or limit
                 than the one that made the vectors.
-            DamagedIndex: a file is missing, truncated or altered.
+            DamagedIndex: a file is missing, truncated or altered, or another version of
+                the course saved it.
         """
         facts, files = storage.read(folder, cls.KIND)
         if facts.get("encoder") != encoder.fingerprint:

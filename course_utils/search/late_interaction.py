@@ -62,7 +62,11 @@ def late_chunks(
     Raises:
         ValueError: the states are not those of this text, or no passage has a token.
     """
-    places = assets.fast_tokenizer().encode(assets.encodable(text)).offsets
+    read = assets.encodable(text)
+    if len(read) < len(text):  # characters in two halves were put together
+        halves = [len(assets.encodable(text[:i])) for i in range(len(text) + 1)]
+        spans = [(halves[start], halves[end]) for start, end in spans]
+    places = assets.fast_tokenizer().encode(read).offsets
     if len(places) != len(states):
         raise ValueError(
             f"the text has {len(places)} tokens but the states are of {len(states)}: "

@@ -16,23 +16,20 @@ from collections.abc import Sequence
 import numpy as np
 import regex
 
-from course_utils.tokenization import normalise
+from course_utils.tokenization import matching_words
 
-_WORD = regex.compile(r"[\p{L}\p{N}]+(?:[-_.:/@][\p{L}\p{N}]+)*")
 _CODE = regex.compile(r"\b\p{L}{2,}-\d+\b")
 
 
 def words(text: str) -> list[str]:
     """Cut a text into words for BM25: identifiers whole, and their parts as well.
 
+    What counts as a word, and when two are the same, says ``matching_words``.
+
     >>> words("retry 172.20.9.14:80")
     ['retry', '172.20.9.14:80', '172', '20', '9', '14', '80']
     """
-    found = []
-    for match in _WORD.finditer(normalise(text).lower()):
-        parts = regex.split(r"[-_.:/@]", match[0])
-        found += [match[0], *(parts if len(parts) > 1 else ())]
-    return found
+    return matching_words(text, identifiers=True)
 
 
 class Lexical:
@@ -42,7 +39,7 @@ class Lexical:
         """Count the words of each text."""
         import bm25s
 
-        cut = [words(text) for text in texts]
+        cut = [matching_words(text, identifiers=True, signs=True) for text in texts]
         self.known = {word for document in cut for word in document}
         self.count = len(texts)
         if self.known:
@@ -61,5 +58,5 @@ class Lexical:
     def unknown_codes(self, query: str) -> list[str]:
         """Codes in a query that no text mentions; see ``SearchIndex.unknown_codes``."""
         series = {word.split("-")[0] for word in self.known if _CODE.fullmatch(word)}
-        found = [match[0] for match in _CODE.finditer(query.lower())]
+        found = [code for word in words(query) for code in _CODE.findall(word)]
         return [c for c in found if c not in self.known and c.split("-")[0] in series]

@@ -51,7 +51,8 @@ class Holdings:
     Attributes:
         documents: id -> whole text.
         chunks: document, number in it, span; one row per passage.
-        vectors: (chunks, dim), float32, of length 1.
+        vectors: (chunks, dim), float32, of length 1; zero for a passage of which the
+            encoder knows no piece, and which is found by its words only.
     """
 
     documents: Mapping[str, str]
@@ -59,12 +60,18 @@ class Holdings:
     vectors: np.ndarray
 
     @cached_property
+    def heard(self) -> np.ndarray:
+        """The places of the passages whose vectors say something."""
+        return np.flatnonzero(self.vectors.any(axis=1))
+
+    @cached_property
     def flat(self):
-        """The exact index over the vectors."""
+        """The exact index over the vectors of ``heard``."""
         import faiss
 
         index = faiss.IndexFlatIP(self.vectors.shape[1])
-        index.add(self.vectors)
+        all_say = len(self.heard) == len(self.vectors)
+        index.add(self.vectors if all_say else self.vectors[self.heard])
         return index
 
     @cached_property
@@ -80,7 +87,9 @@ class Holdings:
         scores, places = self.flat.search(vector, wanted)
         order = np.lexsort((places[0], -scores[0]))
         return [
-            (int(places[0][i]), float(scores[0][i])) for i in order if places[0][i] >= 0
+            (int(self.heard[places[0][i]]), float(scores[0][i]))
+            for i in order
+            if places[0][i] >= 0
         ]
 
     def hit(self, place: int, score: float) -> Hit:
@@ -121,4 +130,6 @@ class Holdings:
             for number, (start, end) in enumerate(row["chunks"])
         ]
         documents = {row["id"]: row["text"] for row in rows}
-        return cls(documents, chunks, checked_vectors(vectors, len(chunks), 0))
+        return cls(
+            documents, chunks, checked_vectors(vectors, len(chunks), 0, silent=True)
+        )

@@ -35,12 +35,15 @@ def reciprocal_rank_fusion(
         ``(item, score)``, best first; among equals the one that was seen first.
 
     Raises:
+        TypeError: a ranking is a string, whose letters would be fused.
         ValueError: the constant is negative, or a ranking names an item twice.
     """
     if constant < 0:
         raise ValueError(f"constant must not be negative, got {constant}")
     scores: dict[Item, float] = {}
     for ranking in rankings:
+        if isinstance(ranking, str):
+            raise TypeError(f"a ranking is a list of items, not the string {ranking!r}")
         if len(set(ranking)) < len(ranking):
             raise ValueError("a ranking names an item twice: keep its first place only")
         for rank, item in enumerate(ranking, 1):
@@ -97,6 +100,10 @@ def fold(ranking: Iterable, same_as: Mapping[str, str]) -> list:
     >>> fold(["copy", "other", "original"], {"copy": "original"})
     ['copy', 'other']
     """
+    if isinstance(ranking, str):
+        raise TypeError(
+            f"a ranking is a list of ids or hits, not the string {ranking!r}"
+        )
     kept: dict[str, object] = {}
     for hit in ranking:
         document = getattr(hit, "document", hit)

@@ -27,6 +27,14 @@ class DamagedIndex(RuntimeError):
     """A saved folder is incomplete or was altered; the message says what to do."""
 
 
+class OtherVersion(DamagedIndex):
+    """The folder holds the same kind of thing, saved by another version."""
+
+
+def _family(kind: str) -> str:
+    return kind.rpartition(" ")[0]
+
+
 def write(folder: str | Path, kind: str, facts: Mapping, files: Mapping) -> None:
     """Save files into a folder, all or nothing.
 
@@ -60,7 +68,7 @@ def write(folder: str | Path, kind: str, facts: Mapping, files: Mapping) -> None
                 for file, data in files.items()
             },
         }
-        _write_through(beside, json.dumps(manifest, indent=1).encode())
+        _write_through(beside, json.dumps(manifest, indent=1, default=_plain).encode())
         os.replace(beside, folder / MANIFEST)
     except BaseException:
         beside.unlink(missing_ok=True)
@@ -68,6 +76,13 @@ def write(folder: str | Path, kind: str, facts: Mapping, files: Mapping) -> None
         raise
     _sync_folder(folder)
     _clear(folder, keep=name, before=before)
+
+
+def _plain(value: object) -> object:
+    """A number of NumPy as Python's own: settings often come out of an array."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{value!r} cannot be saved: pass numbers, texts, lists")
 
 
 def read(folder: str | Path, kind: str) -> tuple[dict, dict[str, bytes]]:
@@ -78,7 +93,8 @@ def read(folder: str | Path, kind: str) -> tuple[dict, dict[str, bytes]]:
 
     Raises:
         FileNotFoundError: there is no such save.
-        DamagedIndex: a file is missing, truncated or altered.
+        DamagedIndex: a file is missing, truncated or altered, or another version of
+            the course wrote it.
     """
     folder = Path(folder)
     for _ in range(5):
@@ -107,11 +123,16 @@ def _manifest(folder: Path, kind: str) -> dict:
     try:
         manifest = json.loads(path.read_bytes())
         names = [manifest["save"], *manifest["files"]]
+        if _family(manifest["kind"]) == _family(kind) and manifest["kind"] != kind:
+            raise OtherVersion(
+                f"{folder} was saved as {manifest['kind']!r}, and this version of the "
+                f"course reads {kind!r}: build it anew from your documents"
+            )
         sound = manifest["kind"] == kind and isinstance(manifest["facts"], dict)
         # Names come from a file: none of them may lead out of the folder.
         sound &= bool(_SAVE.fullmatch(names[0]))
         sound &= all(re.fullmatch(r"[\w-]+\.\w+", name) for name in names[1:])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         sound = False
     if not sound:
         raise DamagedIndex(
@@ -140,6 +161,8 @@ def _own_save(folder: Path, kind: str) -> str | None:
     if (folder / MANIFEST).exists():
         try:
             return _manifest(folder, kind)["save"]
+        except OtherVersion:
+            return None  # replaced; its files go when they are old
         except DamagedIndex:
             raise FileExistsError(
                 f"{folder / MANIFEST} belongs to something else or is damaged: "

@@ -3,6 +3,7 @@
 - ``bpe``: byte-level BPE, trained and used, as the tokenizers of chat models are.
 - ``wordpiece``: the greedy cut of BERT and MiniLM.
 - ``cleaning``: text out of pages, one spelling for what looks the same.
+- ``matching``: the words by which a question and a page are compared, in any script.
 - ``budget``: what your terms cost, and a cut at a limit that keeps characters whole.
 """
 
@@ -13,4 +14,5 @@ from course_utils.tokenization.bpe import (
 )
 from course_utils.tokenization.budget import audit_terms, truncate
 from course_utils.tokenization.cleaning import html_to_text, normalise
+from course_utils.tokenization.matching import matching_form, matching_words
 from course_utils.tokenization.wordpiece import wordpiece

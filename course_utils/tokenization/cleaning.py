@@ -21,18 +21,31 @@ _BLOCKS = (
     "optgroup option p pre section summary table tr ul"
 ).split()
 _APART = ["a", "button", "td", "th"]  # told apart by the eye, not by text
+# What no browser shows: programs, drawings, and what stands in for a failed player.
+_UNSEEN = (
+    "script style noscript template svg head iframe noembed noframes canvas audio "
+    "video datalist"
+).split()
+_HIDING = regex.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)")
+
+# Looks like a blank or a hyphen, or like nothing at all.
+_ALIKE = {0x00A0: " ", 0x2010: "-", 0x2011: "-"}
+_ALIKE |= dict.fromkeys((0x00AD, 0x200B, 0x2060, 0xFEFF), "")
 
 
 def html_to_text(html: str) -> str:
     """Keep what a reader of the page reads: no tags, scripts, styles or comments.
 
-    Words that inline tags cut in two stay one; blocks become lines.
+    The page is read by the rules of browsers, which know the end tags that an author
+    may leave out. Words that inline tags cut in two stay one; blocks become lines.
 
     Raises:
         TypeError: bytes or something else came in; decode it first.
 
     >>> html_to_text("<p>un<b>believ</b>able</p><script>x()</script><p>a &amp; b</p>")
     'unbelievable\\na & b'
+    >>> html_to_text("<head><title>T</title><body><table><tr><td>Port<td>8080")
+    'Port 8080'
     """
     if not isinstance(html, str):
         raise TypeError(f"html_to_text takes a string, not {type(html).__name__}")
@@ -41,10 +54,10 @@ def html_to_text(html: str) -> str:
 
     with warnings.catch_warnings():  # "looks like a file name", "is XML"
         warnings.simplefilter("ignore")
-        # The blank saves a last "&T", which html.parser loses at the very end.
-        soup = BeautifulSoup(html + " ", "html.parser")
-    for tag in soup(["script", "style", "noscript", "template", "svg", "head"]):
-        tag.decompose()
+        soup = BeautifulSoup(html, "html5lib")
+    for tag in [*soup(_UNSEEN), *soup(_is_hidden)]:
+        if not tag.decomposed:
+            tag.decompose()
     for string in soup.find_all(string=True):
         if isinstance(string, PreformattedString):
             string.extract()
@@ -62,14 +75,22 @@ def html_to_text(html: str) -> str:
     return "\n".join(filter(None, lines)).replace(_KEPT_SPACE, " ")
 
 
+def _is_hidden(tag) -> bool:
+    """Whether the page itself says that nobody shall see it."""
+    if tag.name == "dialog" and not tag.has_attr("open"):
+        return True
+    return tag.has_attr("hidden") or bool(_HIDING.search(tag.get("style", "").lower()))
+
+
 def normalise(text: str) -> str:
     """One spelling for texts that look the same, for use on documents and queries.
 
-    Composes accents (NFC), turns the no-break space into a space and drops zero-width
-    spaces. Keeps case, accents and the joiners of emoji.
+    Composes accents (NFC), turns the no-break space into a space and the no-break
+    hyphen into a hyphen, drops soft hyphens and zero-width spaces. Keeps case, accents
+    and the joiners of emoji. What is compared word by word goes further, see
+    ``matching_form``.
 
     >>> normalise("cafe\u0301") == "café"
     True
     """
-    text = text.replace("\u00a0", " ").replace("\u200b", "").replace("\ufeff", "")
-    return unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", text.translate(_ALIKE))
