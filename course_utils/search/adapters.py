@@ -21,7 +21,6 @@ from course_utils import assets
 from course_utils.encoder import Encoder, digest, listed
 from course_utils.tokenization import normalise
 
-
 UNLIMITED = sys.maxsize  # tokens, of a model that reads any text to its end
 
 

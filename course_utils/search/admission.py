@@ -6,6 +6,7 @@ what to do; nothing that would give a wrong answer gets through.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -107,3 +108,48 @@ def checked_vectors(
             "would prefer long vectors; let the encoder normalise"
         )
     return vectors
+
+
+# -- what the encoder can read ---------------------------------------------------------
+
+
+def unknown_piece(vocabulary) -> str | None:
+    """The piece that stands for all that a tokenizer does not know."""
+    return getattr(vocabulary, "unknown", "[UNK]")
+
+
+def known_passages(passages: Iterable[tuple[str, str]], vocabulary) -> list[int]:
+    """The places of the passages of which the encoder knows a piece.
+
+    The vector of the others says nothing, and would win searches nevertheless.
+
+    Args:
+        passages: document and text of each.
+        vocabulary: the encoder's tokenizer.
+
+    Warns:
+        UserWarning: a document has no such passage.
+    """
+    unknown, known, documents = {unknown_piece(vocabulary)}, [], {}
+    for place, (name, text) in enumerate(passages):
+        text = normalise(text)
+        # The beginning says yes at once; only what looks unknown is read whole.
+        if any(set(vocabulary.pieces(part)) - unknown for part in (text[:400], text)):
+            known.append(place)
+        documents[name] = documents.get(name, False) or place in known[-1:]
+    for name in (name for name, read in documents.items() if not read):
+        warnings.warn(
+            f"the encoder knows no piece of document {name!r}: only a search by words "
+            "can find it",
+            stacklevel=5,
+        )
+    return known
+
+
+def spread_out(vectors: np.ndarray, places: list[int], count: int) -> np.ndarray:
+    """(places, dim) -> (count, dim), zero where no place is."""
+    if len(places) == count:
+        return vectors
+    spread = np.zeros((count, vectors.shape[1]), np.float32)
+    spread[places] = vectors
+    return spread

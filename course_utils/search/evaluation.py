@@ -77,7 +77,8 @@ class Evaluation:
             return self.per_query[metric]
         if kind not in set(kinds):
             raise ValueError(
-                f"no query is of the kind {kind!r}: choose one of {list(kinds.unique())}"
+                f"no query is of the kind {kind!r}: choose one of "
+                f"{list(kinds.unique())}"
             )
         return self.per_query.loc[kinds == kind, metric]
 

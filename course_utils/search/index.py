@@ -25,6 +25,9 @@ from course_utils.search.admission import (
     checked_documents,
     checked_request,
     checked_vectors,
+    known_passages,
+    spread_out,
+    unknown_piece,
 )
 from course_utils.search.chunking import chunk
 from course_utils.search.passages import Hit, Holdings
@@ -121,41 +124,14 @@ class SearchIndex:
                 chunk(text, self.size, self.overlap, self._vocabulary, limit=limit)
             )
         ]
-        vectors = self._passage_vectors(chunks)
+        known = known_passages(
+            ((name, piece.text) for name, _, piece in chunks), self._vocabulary
+        )
+        vectors = self._encode([chunks[place][2].text for place in known])
+        vectors = spread_out(vectors, known, len(chunks))
         if len(old.chunks):
             vectors = np.concatenate([old.vectors, vectors])
         return Holdings({**old.documents, **new}, [*old.chunks, *chunks], vectors)
-
-    def _passage_vectors(self, chunks) -> np.ndarray:
-        """A row per chunk; zero where the encoder knows no piece: such a vector says
-        nothing, and would win searches nevertheless."""
-        known = np.array([self._knows(piece.text) for _, _, piece in chunks])
-        rows = list(zip(chunks, known, strict=True))
-        mute = {name for (name, _, _), _ in rows} - {
-            name for (name, _, _), k in rows if k
-        }
-        for name in sorted(mute):
-            warnings.warn(
-                f"the encoder knows no piece of document {name!r}: only search by words "
-                "can find it",
-                stacklevel=4,
-            )
-        made = self._encode([piece.text for (_, _, piece), k in rows if k])
-        vectors = np.zeros((len(chunks), made.shape[1]), np.float32)
-        vectors[known] = made
-        return vectors
-
-    def _knows(self, text: str) -> bool:
-        text, unknown = normalise(text), {self._unknown}
-        # The beginning says yes at once; only what looks unknown is read whole.
-        return any(
-            set(self._vocabulary.pieces(t)) - unknown for t in (text[:400], text)
-        )
-
-    @property
-    def _unknown(self) -> str | None:
-        """The piece that stands for all that the encoder does not know."""
-        return getattr(self._vocabulary, "unknown", "[UNK]")
 
     @property
     def _vocabulary(self) -> assets.Vocabulary:
@@ -270,7 +246,7 @@ class SearchIndex:
             raise ValueError(
                 "the query is empty for the encoder: there is no word in it"
             )
-        if set(pieces) == {self._unknown}:
+        if set(pieces) == {unknown_piece(self._vocabulary)}:
             warnings.warn(
                 "the encoder knows no piece of the query: what it finds is chance",
                 stacklevel=5,

@@ -28,6 +28,14 @@ _UNSEEN = (
 ).split()
 _HIDING = regex.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)")
 
+# Browsers flatten what is nested deeper. Only elements that must be closed count.
+_DEEPEST = 256
+_TAG = regex.compile(r"<(/?)([a-zA-Z][^\s/>]*)[^>]*>")
+_NOT_CLOSED = frozenset(
+    "area base br col colgroup dd dt embed hr img input li link meta optgroup option p "
+    "param rp rt source tbody td tfoot th thead tr track wbr".split()
+)
+
 # Looks like a blank or a hyphen, or like nothing at all.
 _ALIKE = {0x00A0: " ", 0x2010: "-", 0x2011: "-"}
 _ALIKE |= dict.fromkeys((0x00AD, 0x200B, 0x2060, 0xFEFF), "")
@@ -54,7 +62,7 @@ def html_to_text(html: str) -> str:
 
     with warnings.catch_warnings():  # "looks like a file name", "is XML"
         warnings.simplefilter("ignore")
-        soup = BeautifulSoup(html, "html5lib")
+        soup = BeautifulSoup(_flattened(html), "html5lib")
     for tag in [*soup(_UNSEEN), *soup(_is_hidden)]:
         if not tag.decomposed:
             tag.decompose()
@@ -73,6 +81,21 @@ def html_to_text(html: str) -> str:
             tag.insert_after(" ")
     lines = (" ".join(line.split()) for line in soup.get_text().split("\n"))
     return "\n".join(filter(None, lines)).replace(_KEPT_SPACE, " ")
+
+
+def _flattened(html: str) -> str:
+    """The page without the tags that are nested too deep; their text stays."""
+    depth = 0
+
+    def keep(tag) -> str:
+        nonlocal depth
+        if tag[2].lower() in _NOT_CLOSED:
+            return tag[0]
+        depth = max(0, depth - 1) if tag[1] else depth + 1
+        deep = depth + bool(tag[1]) > _DEEPEST
+        return ("\n" if tag[2].lower() in _BLOCKS else "") if deep else tag[0]
+
+    return _TAG.sub(keep, html)
 
 
 def _is_hidden(tag) -> bool:
