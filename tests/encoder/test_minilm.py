@@ -545,6 +545,62 @@ def test_the_fingerprint_changes_with_the_limit(model):
     assert shorter.fingerprint != model.fingerprint
 
 
+def changed_in_memory(model):
+    """Written past torch, which counts changes: no counter notices it."""
+    model.layers[5].feed_forward.narrow.bias.numpy()[0] += 0.5
+
+
+def changed_eps(model):
+    model.layers[0].attention_norm.eps = 1e-3
+
+
+def changed_heads(model):
+    model.layers[0].attention.heads = 6
+
+
+def changed_words(model):
+    model.words = model.words.roll(1, 0)
+
+
+def fewer_layers(model):
+    model.layers = model.layers[:3]
+
+
+def moved_types(model):
+    model.type_row = model.type_row * 2
+
+
+def coarser(model):
+    model.layers.bfloat16()
+
+
+CHANGES = [changed_in_memory, changed_eps, changed_heads, changed_words, fewer_layers]
+CHANGES += [moved_types, coarser]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_fingerprint_changes_with_all_that_changes_the_vectors(change):
+    weights = {name: tensor.clone() for name, tensor in assets.weights().items()}
+    mine = MiniLM(weights, assets.config())
+    before = mine.fingerprint
+    assert mine.fingerprint == before
+    change(mine)
+    assert mine.fingerprint != before
+
+
+def test_two_models_have_two_fingerprints_and_neither_borrows_a_name(model):
+    second = MiniLM(*assets.second_model())
+    assert second.fingerprint.split(":")[0] == "MiniLM-L3"
+    assert model.fingerprint.split(":")[0] == "MiniLM-L6"
+    assert second.fingerprint == MiniLM(*assets.second_model()).fingerprint
+
+
+@pytest.mark.parametrize("texts", ["disk full", b"disk", {"a": "disk"}, 7, [7]])
+def test_only_a_list_of_strings_is_a_list_of_texts(texts):
+    with pytest.raises(TypeError, match="list of texts|not a string"):
+        encoder.listed(texts)
+
+
 def test_nothing_asks_for_gradients_and_nothing_is_random(model):
     assert not model.training
     assert not any(parameter.requires_grad for parameter in model.parameters())

@@ -78,6 +78,18 @@ def test_an_index_of_one_precision_refuses_another(encoders, name, tmp_path):
         SearchIndex.load(tmp_path / "index", encoders[name])
 
 
+def test_int8_is_known_by_its_whole_numbers():
+    one, two = load("int8"), load("int8")
+    assert one.fingerprint == two.fingerprint
+    two.layers[3].attention.query = Int8Linear(nn.Linear(384, 384))
+    assert one.fingerprint != two.fingerprint
+
+
+def test_a_sentence_is_no_list_to_measure():
+    with pytest.raises(TypeError, match="list of texts"):
+        fastest("disk full", rounds=1)
+
+
 def test_a_matrix_of_whole_numbers_by_hand():
     """Weights and inputs that fit the steps exactly come out exactly."""
     linear = nn.Linear(2, 2)

@@ -156,3 +156,47 @@ def test_the_interval_holds_the_mean_and_shrinks_with_more_queries():
     assert np.diff(bootstrap_interval(many)) < np.diff(bootstrap_interval(few)) / 5
     with pytest.raises(ValueError, match="no values"):
         bootstrap_interval([])
+
+
+# -- ids and names ---------------------------------------------------------------------
+
+
+def test_two_queries_with_one_id_are_refused():
+    queries = [Query("q", "first"), Query("q", "second")]
+    with pytest.raises(ValueError, match="come more than once, such as 'q'"):
+        evaluate(lambda _: ["a"], queries, {"q": {"a": 3}})
+    with pytest.raises(ValueError, match="more than once"):
+        evaluate(lambda _: ["a"], [Query(7, "1"), Query("7", "2")], {"7": {"a": 3}})
+
+
+def test_numbers_of_any_library_are_ids_and_grades():
+    queries = [Query(7, "?"), Query(np.int64(8), "?")]
+    judged = {7: {1: np.int64(3), 2: 1.0}, np.int64(8): {np.int32(2): np.float32(2)}}
+    found = evaluate(lambda _: [2, np.int64(1)], queries, judged, np.int64(5))
+    assert list(found.per_query["MRR"]) == [1 / 2, 1]
+    assert list(found.per_query.index) == [7, 8]
+    assert "recall@5" in found.metrics
+
+
+@pytest.mark.parametrize("grade", [2.5, float("nan"), "high", None])
+def test_a_grade_that_is_no_number_is_named(grade):
+    with pytest.raises(ValueError, match="the grade of 'a' for 'q'.*whole number"):
+        evaluate(lambda _: ["a"], [Query("q", "?")], {"q": {"a": grade}})
+
+
+def test_unknown_metrics_and_kinds_are_refused_with_the_known():
+    found = evaluate(lambda _: ["a"], [Query("q", "?", "typo")], {"q": {"a": 3}})
+    with pytest.raises(ValueError, match="'typpo': choose one of .'typo'"):
+        found.mean("MRR", "typpo")
+    for ask in (lambda: found.mean("MMR"), lambda: compare(found, found, "MMR")):
+        with pytest.raises(ValueError, match="'MMR'.*'MRR'"):
+            ask()
+    with pytest.raises(ValueError, match="'MMR'.*'MRR'"):
+        by_kind({"one": found}, "MMR")
+    with pytest.raises(ValueError, match="typpo"):
+        compare(found, found, "MRR", "typpo")
+
+
+def test_a_search_that_gives_one_string_is_no_ranking():
+    with pytest.raises(TypeError, match=r"\[id\]"):
+        evaluate(lambda _: "a", [Query("q", "?")], {"q": {"a": 3}})

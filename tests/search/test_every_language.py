@@ -48,7 +48,11 @@ def test_the_only_sentence_that_was_asked_for_is_found(language, numbers, decomp
     index = SearchIndex.build(
         {"party": OTHER, "page": unicodedata.normalize(form, sentence)}, Toy()
     )
-    for query in (sentence, sentence.casefold(), unicodedata.normalize("NFD", sentence)):
+    for query in (
+        sentence,
+        sentence.casefold(),
+        unicodedata.normalize("NFD", sentence),
+    ):
         hits = index.search(query, 1, "lexical")
         assert [hit.document for hit in hits] == ["page"]
         found = answer(query, hits, count=1)
@@ -60,7 +64,10 @@ def test_the_only_sentence_that_was_asked_for_is_found(language, numbers, decomp
     "text, query",
     [("火事だ！", "火"), ("क्रम में है।", "क्रम"), ("Die Straße ist zu.", "STRASSE")]
     + [("İstanbul is down now.", "istanbul"), ("See ＦＢ－２１０７ now.", "FB-2107")]
-    + [("The data\u00adbase is down.", "database"), ("See FB\u20112107 now.", "fb-2107")],
+    + [
+        ("The data\u00adbase is down.", "database"),
+        ("See FB\u20112107 now.", "fb-2107"),
+    ],
 )
 def test_another_spelling_is_a_hit(text, query):
     index = SearchIndex.build([OTHER, text], Toy())
@@ -74,7 +81,9 @@ def test_a_word_that_no_text_holds_is_no_hit(query):
 
 
 def test_codes_are_known_in_every_spelling():
-    index = SearchIndex.build(["エラーFB-2107が出た。", "See FB\u20113321 here."], Toy())
+    index = SearchIndex.build(
+        ["エラーFB-2107が出た。", "See FB\u20113321 here."], Toy()
+    )
     assert index.unknown_codes("FB\u20112177 ＦＢ－２１７８") == ["fb-2177", "fb-2178"]
     assert index.unknown_codes("FB-2107か FB\u20103321?") == []
 
@@ -136,7 +145,9 @@ def test_an_honest_quote_is_accepted_and_cited_as_the_page_spells_it(quote, sour
     assert found.citations[0].quote in source
 
 
-@pytest.mark.parametrize("reply", ["«磁盘» [1]", "«磁盘已空» [1]", "«磁» x «磁盘已满» [1]"])
+@pytest.mark.parametrize(
+    "reply", ["«磁盘» [1]", "«磁盘已空» [1]", "«磁» x «磁盘已满» [1]"]
+)
 def test_a_dishonest_or_tiny_quote_is_refused(reply):
     source = "请注意，磁盘已满。"
     with pytest.raises(GroundingError):
@@ -190,8 +201,31 @@ def test_what_follows_an_odd_fence_is_answered():
     assert found.citations[0].quote == "Delete the old dump first."
 
 
-PARTS = ["```", "````", "~~~", "    ", "- ", "> ", "# ", "===", "---", "\n", "\r", "1. "]
-PARTS += ["\t", "<pre>", "<!--", "| a |", "क। ", "磁盘。", "\u2028", "\x00", "\ud83d\ude00"]
+PARTS = [
+    "```",
+    "````",
+    "~~~",
+    "    ",
+    "- ",
+    "> ",
+    "# ",
+    "===",
+    "---",
+    "\n",
+    "\r",
+    "1. ",
+]
+PARTS += [
+    "\t",
+    "<pre>",
+    "<!--",
+    "| a |",
+    "क। ",
+    "磁盘。",
+    "\u2028",
+    "\x00",
+    "\ud83d\ude00",
+]
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

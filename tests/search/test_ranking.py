@@ -107,3 +107,10 @@ def test_among_equals_the_threshold_that_answers_most():
 def test_nothing_to_calibrate_on_is_refused(confidence):
     with pytest.raises(ValueError):
         best_threshold(confidence, [True] * len(confidence), 1)
+
+
+def test_a_string_is_no_ranking():
+    with pytest.raises(TypeError, match="string 'ab'"):
+        reciprocal_rank_fusion(["ab", "ba"])
+    with pytest.raises(TypeError, match="string 'ab'"):
+        fold("ab", {})

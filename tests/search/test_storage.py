@@ -8,10 +8,11 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from course_utils.search import storage
-from course_utils.search.storage import DamagedIndex, read, write
+from course_utils.search.storage import DamagedIndex, OtherVersion, read, write
 
 KIND = "test 1"
 FILES = {"a.txt": b"first", "b.bin": bytes(range(256))}
@@ -172,3 +173,28 @@ def test_what_a_killed_writer_left_is_cleared_when_it_is_old(folder):
     write(folder, KIND, {}, FILES)
     assert not (folder / ("save-" + "0" * 16)).exists(), "abandoned long ago"
     assert (folder / ("save-" + "1" * 16)).exists(), "somebody may be writing it"
+
+
+def test_a_save_of_another_version_is_refused_and_may_be_replaced(folder):
+    with pytest.raises(OtherVersion, match="'test 1'.*'test 2'.*build it anew"):
+        read(folder, "test 2")
+    write(folder, "test 2", {}, FILES)
+    assert read(folder, "test 2") == ({}, FILES)
+    with pytest.raises(OtherVersion):
+        read(folder, KIND)
+
+
+def test_settings_may_be_numbers_of_numpy(tmp_path):
+    facts = {"size": np.int64(64), "rate": np.float32(0.5), "shape": np.arange(2)}
+    write(tmp_path / "index", KIND, facts, FILES)
+    assert read(tmp_path / "index", KIND)[0] == {
+        "size": 64,
+        "rate": 0.5,
+        "shape": [0, 1],
+    }
+
+
+def test_what_cannot_be_saved_leaves_the_old_save(folder):
+    with pytest.raises(TypeError, match="cannot be saved"):
+        write(folder, KIND, {"odd": object()}, {"a.txt": b"new"})
+    assert read(folder, KIND) == ({"size": 3}, FILES)

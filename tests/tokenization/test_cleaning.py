@@ -18,7 +18,10 @@ from course_utils.tokenization import html_to_text
         ),
         ("<title>T</title><meta charset=utf-8><p>Wait.", "Wait."),
         ("<table><tr><td>Port<td>8080<tr><th>Host<td>a</table>", "Port 8080\nHost a"),
-        ("<table><thead><tr><th>A<th>B<tbody><tr><td>1<td>2</table>end", "A B\n1 2\nend"),
+        (
+            "<table><thead><tr><th>A<th>B<tbody><tr><td>1<td>2</table>end",
+            "A B\n1 2\nend",
+        ),
         ("<dl><dt>a<dd>b<dt>c<dd>d</dl>", "a\nb\nc\nd"),
         ("<select><option>red<option>blue</select>", "red\nblue"),
         ("<p hidden>no</p><p>yes</p>", "yes"),
@@ -26,7 +29,10 @@ from course_utils.tokenization import html_to_text
         ("<b style='visibility:hidden'>no</b>yes", "yes"),
         ("<p style='text-display: none-such'>yes</p>", "yes"),
         ("<dialog>no</dialog><dialog open>yes</dialog>", "yes"),
-        ("<svg hidden><g hidden></g></svg><div hidden><p hidden>no</p></div>yes", "yes"),
+        (
+            "<svg hidden><g hidden></g></svg><div hidden><p hidden>no</p></div>yes",
+            "yes",
+        ),
         ("<p>a</p><svg><path d='M0'><p>The rest.</p>", "a\nThe rest."),
         ("<iframe><p>no</p></iframe><video>no</video>yes", "yes"),
         ("a</head>b", "ab"),
