@@ -16,7 +16,7 @@ from course_utils.search.storage import OtherVersion, read, write
 from tests.search.toy import Toy
 
 HALVES = "\ud83d\ude00"  # one character, as careless decoding leaves it
-THAI = "ดิสก์เต็มแล้ว"  # WordPiece knows a part of its letters only
+THAI = "ดิสก์เต็มแล้ว"  # WordPiece knows no piece of it
 
 
 def ids(hits):
