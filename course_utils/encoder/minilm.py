@@ -95,7 +95,7 @@ class MiniLM(nn.Module):
         Raises:
             TypeError: one string instead of a list, or an entry that is no string.
         """
-        if isinstance(texts, str) or not isinstance(texts, Iterable):
+        if isinstance(texts, (str, Mapping)) or not isinstance(texts, Iterable):
             raise TypeError(
                 f"pass a list of texts, encode([text]), not {type(texts).__name__}"
             )
