@@ -24,8 +24,7 @@ from course_utils import guards
 
 def _wide(vectors: Tensor) -> Tensor:
     """float32 at least: a sum of 400 float16 numbers is too large or too coarse."""
-    precise = vectors.dtype in (torch.float32, torch.float64)
-    return vectors if precise else vectors.float()
+    return vectors.to(torch.promote_types(vectors.dtype, torch.float32))
 
 
 def _in_range(compute: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:
@@ -54,8 +53,7 @@ def _checked(token_vectors: Tensor, mask: Tensor) -> Tensor:
     empty = (~mask.any(dim=1)).nonzero().flatten().tolist()
     if empty:
         raise ValueError(f"row {empty[0]} is all padding: there is nothing to pool")
-    real = token_vectors[mask]
-    if not torch.isfinite(real).all():
+    if not torch.isfinite(token_vectors[mask]).all():
         raise ValueError("token_vectors holds NaN or infinity at a real token")
     return mask
 
@@ -67,12 +65,10 @@ def mean_pool(token_vectors: Tensor, mask: Tensor) -> Tensor:
         ValueError: shapes do not fit, a row is all padding, a value is not finite.
     """
     mask = _checked(token_vectors, mask)
-    count, padding = mask.sum(dim=1, keepdim=True), ~mask.unsqueeze(-1)
-
-    def mean(vectors: Tensor) -> Tensor:
-        return vectors.masked_fill(padding, 0.0).sum(dim=1) / count
-
-    return _in_range(mean, token_vectors)
+    count, pad = mask.sum(dim=1, keepdim=True), ~mask.unsqueeze(-1)
+    return _in_range(
+        lambda x: x.masked_fill(pad, 0.0).sum(dim=1) / count, token_vectors
+    )
 
 
 def cls_pool(token_vectors: Tensor, mask: Tensor) -> Tensor:
@@ -131,7 +127,7 @@ def weighted_mean_pool(
         )
     weights = _wide(weights).masked_fill(~mask, 0.0)
     if not (weights >= 0).all() or weights.isinf().any():
-        raise ValueError("weights must be numbers and not negative")
+        raise ValueError("weights must not be negative, NaN or infinite")
     if not weights.any(dim=1).all():
         raise ValueError("the weights of a row are all 0")
 
