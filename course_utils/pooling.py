@@ -50,9 +50,9 @@ def _checked(token_vectors: Tensor, mask: Tensor) -> Tensor:
             f"{token_vectors.shape[0]} rows of {token_vectors.shape[1]} tokens"
         )
     mask = mask.bool()
-    empty = (~mask.any(dim=1)).nonzero().flatten().tolist()
-    if empty:
-        raise ValueError(f"row {empty[0]} is all padding: there is nothing to pool")
+    if not mask.any(dim=1).all():
+        row = int((~mask.any(dim=1)).nonzero()[0])
+        raise ValueError(f"row {row} is all padding: there is nothing to pool")
     if not torch.isfinite(token_vectors[mask]).all():
         raise ValueError("token_vectors holds NaN or infinity at a real token")
     return mask
@@ -132,8 +132,7 @@ def weighted_mean_pool(
         raise ValueError("the weights of a row are all 0")
 
     def weighted(vectors: Tensor) -> Tensor:
-        shares = weights.to(vectors.dtype)
-        total = shares.sum(dim=1, keepdim=True)
+        total = (shares := weights.to(vectors.dtype)).sum(dim=1, keepdim=True)
         total = total.masked_fill(total.isinf(), torch.nan)  # then in float64
         cleaned = vectors.masked_fill(~mask.unsqueeze(-1), 0.0)
         return (cleaned * shares.unsqueeze(-1)).sum(dim=1) / total
