@@ -1,4 +1,4 @@
-"""Other precisions are refused before anything is trained; NumPy's settings are taken."""
+"""Other precisions are refused before a step is taken, settings of NumPy are not."""
 
 import numpy as np
 import pytest
