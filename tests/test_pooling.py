@@ -427,7 +427,7 @@ def test_half_precision_is_summed_in_float32(dtype, tokens):
         assert torch.equal(pool(large, mask), large[:, 0])
 
 
-@pytest.mark.parametrize("size", [1e-30, 1e-20, 1e20, 1e38])
+@pytest.mark.parametrize("size", [1e-30, 1e-20, 1e20, 5e37])
 def test_large_and_small_vectors_keep_their_direction(size):
     vectors = torch.tensor([[3.0, 4.0], [-4.0, 3.0]]) * size
     expected = torch.tensor([[0.6, 0.8], [-0.8, 0.6]])

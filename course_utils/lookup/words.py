@@ -134,9 +134,9 @@ def nearest(
         )
     if not np.isfinite(vector).all() or not vector.any():
         raise ValueError("a zero or non-finite vector points nowhere")
-    largest = np.abs(vector).max()
+    largest = float(np.abs(vector).max())
     if not 1e-12 < largest < 1e15:
-        vector = vector.astype(float) / float(largest)
+        vector = vector.astype(float) / largest
     vector = vector.astype(np.float32)
     length = np.linalg.norm(vector)
     barred = [table.index[word] for word in set(exclude) if word in table.index]
