@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,7 +147,7 @@ class Classifier(Reader):
         self.dropout = nn.Dropout(dropout)
         self.head = head_of(encoder.words.shape[1], len(classes), seed)
 
-    @property
+    @cached_property  # the part below never changes
     def reads(self) -> str:
         """What its examples must be: the state of a text below the learning blocks."""
         encoder, start = self._below
