@@ -3,9 +3,9 @@
 A street of topics, one per notebook, same stem: ``tokenization``, ``lookup``,
 ``positions``, ``attention``, ``pooling`` rebuild the stages of a text-embedding model,
 ``encoder`` is the whole of it; ``search`` ships one. A topic that has parts is a
-folder, and its ``__init__.py`` says what is inside. ``assets`` finds the real weights
-and vocabularies, ``corpora`` the authored data, ``classroom`` makes a notebook a
-lesson.
+folder, and its ``__init__.py`` says what is inside. ``guards`` looks at what comes in,
+``assets`` finds the real weights and vocabularies, ``corpora`` the authored data,
+``classroom`` makes a notebook a lesson.
 
 Importing the package costs next to nothing: no module below is loaded, torch and
 transformers least of all. It sets three defaults of the environment, which have to

@@ -78,11 +78,21 @@ def scaled_dot_product_attention(
     tensor([[0.5000, 0.5000]])
     """
     _check_attention(q, k, v, mask)
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., tokens, keys)
+    scores = _products(q, k) / math.sqrt(q.shape[-1])  # (..., tokens, keys)
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
     weights = scores.softmax(dim=-1)
-    return weights @ v, weights
+    return (weights @ v.to(weights.dtype)).to(v.dtype), weights.to(v.dtype)
+
+
+def _products(q: Tensor, k: Tensor) -> Tensor:
+    """Every query times every key: float32 at least, float64 where that overflows."""
+    wide = torch.float64 if q.dtype == torch.float64 else torch.float32
+    for dtype in (wide, torch.float64):
+        found = q.to(dtype) @ k.to(dtype).transpose(-2, -1)
+        if found.is_meta or torch.isfinite(found).all():
+            return found
+    raise ValueError("queries times keys are too large even for float64: scale them")
 
 
 class MultiHeadAttention(nn.Module):
@@ -152,7 +162,10 @@ class MultiHeadAttention(nn.Module):
             mixed, weights = scaled_dot_product_attention(q, k, v, mask)
         else:
             rows = None if mask is None else torch.atleast_2d(mask)
+            kind = torch.float32 if q.dtype == torch.float16 else q.dtype
+            q, k, v = (x.to(kind) for x in (q, k, v))  # float16 would overflow
             mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=rows)
+            mixed = mixed.to(hidden.dtype)
         if ablate:
             mixed = mixed.clone()
             mixed[:, list(ablate)] = 0.0
@@ -174,7 +187,13 @@ class MultiHeadAttention(nn.Module):
         self._check(hidden, None, ())
         values = self.split(self.value(hidden))  # (batch, heads, tokens, head dim)
         output = self.output.weight.view(-1, self.heads, self.head_dim)
-        return torch.einsum("bhtd,ohd->bhto", values, output).norm(dim=-1)
+        wide = torch.promote_types(values.dtype, torch.float32)
+        for kind in (wide, torch.float64):
+            handed = torch.einsum("bhtd,ohd->bhto", values.to(kind), output.to(kind))
+            lengths = handed.norm(dim=-1)
+            if torch.isfinite(lengths).all():
+                break
+        return lengths.to(wide)
 
 
 class FeedForward(nn.Module):
@@ -264,7 +283,13 @@ def entropy(weights: Tensor) -> Tensor:
 
     0 means that one key takes all; the most is the logarithm of the number of keys.
 
+    Raises:
+        ValueError: a weight is not between 0 and 1: these are no attention weights.
+
     >>> entropy(torch.tensor([[0.0, 1.0], [0.5, 0.5]])).round(decimals=2)
     tensor([0.0000, 0.6900])
     """
-    return torch.special.entr(weights).sum(dim=-1)
+    if not ((weights >= 0) & (weights <= 1.01)).all():  # NaN is neither
+        raise ValueError("attention weights lie between 0 and 1: scores need a softmax")
+    wide = torch.promote_types(weights.dtype, torch.float32)
+    return torch.special.entr(weights.to(wide)).sum(dim=-1)

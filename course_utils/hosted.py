@@ -26,8 +26,22 @@ HELD = {
 }
 
 
+def public(version: str) -> str:
+    """A version without its local part, which only says how it was built.
+
+    torch of the public index calls itself 2.13.0+cu130 in memory and 2.13.0 in its
+    metadata; both are one version.
+
+    >>> public("2.13.0+cu130"), public("2.13.0+cpu"), public("2.4.1")
+    ('2.13.0', '2.13.0', '2.4.1')
+    """
+    return str(version).partition("+")[0]
+
+
 def replaced(modules: Mapping[str, object] = sys.modules) -> dict[str, tuple[str, str]]:
     """Packages whose version in memory is no longer the one that is installed.
+
+    The local part of a version (``+cu130``, ``+cpu``) never counts.
 
     Args:
         modules: what is in memory, name -> module.
@@ -44,7 +58,7 @@ def replaced(modules: Mapping[str, object] = sys.modules) -> dict[str, tuple[str
             installed = metadata.version(package)
         except metadata.PackageNotFoundError:
             installed = "none"
-        if installed != loaded:
+        if public(installed) != public(loaded):
             found[package] = (loaded, installed)
     return found
 

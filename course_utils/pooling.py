@@ -1,7 +1,8 @@
 """From n token vectors to one. Built in notebook 05.
 
 Every pooling takes ``token_vectors`` (batch, tokens, dim) and ``mask`` (batch, tokens),
-true or 1 at real tokens, whichever side the padding is on.
+true or 1 at real tokens, whichever side the padding is on. Sums that the given type
+cannot hold are taken in a wider one.
 
 Library: ``Pooling``, ``Normalize`` and ``util.cos_sim`` of ``sentence_transformers``.
 Paper: Reimers and Gurevych 2019 (arXiv 1908.10084).
@@ -18,6 +19,24 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
+from course_utils import guards
+
+
+def _wide(vectors: Tensor) -> Tensor:
+    """float32 at least: a sum of 400 float16 numbers is too large or too coarse."""
+    return vectors.to(torch.promote_types(vectors.dtype, torch.float32))
+
+
+def _in_range(compute: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:
+    """Compute so that nothing overflows on the way; return the type that came."""
+    found = compute(_wide(vectors))
+    if not torch.isfinite(found).all():
+        found = compute(vectors.double())
+    found = found.to(vectors.dtype) if vectors.is_floating_point() else found
+    if not torch.isfinite(found).all():
+        raise ValueError(f"the values are too large for {vectors.dtype}: scale them")
+    return found
+
 
 def _checked(token_vectors: Tensor, mask: Tensor) -> Tensor:
     if token_vectors.ndim != 3:
@@ -31,11 +50,10 @@ def _checked(token_vectors: Tensor, mask: Tensor) -> Tensor:
             f"{token_vectors.shape[0]} rows of {token_vectors.shape[1]} tokens"
         )
     mask = mask.bool()
-    empty = (~mask.any(dim=1)).nonzero().flatten().tolist()
-    if empty:
-        raise ValueError(f"row {empty[0]} is all padding: there is nothing to pool")
-    real = token_vectors[mask]
-    if not torch.isfinite(real).all():
+    if not mask.any(dim=1).all():
+        row = int((~mask.any(dim=1)).nonzero()[0])
+        raise ValueError(f"row {row} is all padding: there is nothing to pool")
+    if not torch.isfinite(token_vectors[mask]).all():
         raise ValueError("token_vectors holds NaN or infinity at a real token")
     return mask
 
@@ -47,8 +65,10 @@ def mean_pool(token_vectors: Tensor, mask: Tensor) -> Tensor:
         ValueError: shapes do not fit, a row is all padding, a value is not finite.
     """
     mask = _checked(token_vectors, mask)
-    total = token_vectors.masked_fill(~mask.unsqueeze(-1), 0.0).sum(dim=1)
-    return total / mask.sum(dim=1, keepdim=True)
+    count, pad = mask.sum(dim=1, keepdim=True), ~mask.unsqueeze(-1)
+    return _in_range(
+        lambda x: x.masked_fill(pad, 0.0).sum(dim=1) / count, token_vectors
+    )
 
 
 def cls_pool(token_vectors: Tensor, mask: Tensor) -> Tensor:
@@ -96,7 +116,7 @@ def weighted_mean_pool(
             (Muennighoff 2022, arXiv 2202.08904).
 
     Raises:
-        ValueError: as ``mean_pool``; a weight is negative or a row's weights are all 0.
+        ValueError: as ``mean_pool``; a weight is negative or NaN, or a row's are all 0.
     """
     mask = _checked(token_vectors, mask)
     if weights is None:
@@ -105,14 +125,19 @@ def weighted_mean_pool(
         raise ValueError(
             f"weights has shape {tuple(weights.shape)}, mask {tuple(mask.shape)}"
         )
-    weights = weights.to(token_vectors.dtype) * mask
-    if (weights < 0).any():
-        raise ValueError("weights must not be negative")
-    total = weights.sum(dim=1, keepdim=True)
-    if (total == 0).any():
+    weights = _wide(weights).masked_fill(~mask, 0.0)
+    if not (weights >= 0).all() or weights.isinf().any():
+        raise ValueError("weights must not be negative, NaN or infinite")
+    if not weights.any(dim=1).all():
         raise ValueError("the weights of a row are all 0")
-    cleaned = token_vectors.masked_fill(~mask.unsqueeze(-1), 0.0)
-    return (cleaned * weights.unsqueeze(-1)).sum(dim=1) / total
+
+    def weighted(vectors: Tensor) -> Tensor:
+        total = (shares := weights.to(vectors.dtype)).sum(dim=1, keepdim=True)
+        total = total.masked_fill(total.isinf(), torch.nan)  # then in float64
+        cleaned = vectors.masked_fill(~mask.unsqueeze(-1), 0.0)
+        return (cleaned * shares.unsqueeze(-1)).sum(dim=1) / total
+
+    return _in_range(weighted, token_vectors)
 
 
 def rarity(texts: Iterable[Iterable[int]], size: int) -> Tensor:
@@ -131,7 +156,8 @@ def rarity(texts: Iterable[Iterable[int]], size: int) -> Tensor:
     >>> rarity([[0, 1, 1], [0, 2]], size=4).round(decimals=2)
     tensor([0.0000, 0.4100, 0.4100, 1.1000])
     """
-    having, number = torch.zeros(size), 0
+    size = guards.whole("size", size, low=1)
+    having, number = torch.zeros(size, dtype=torch.long), 0
     for ids in texts:
         found = torch.tensor(sorted(set(ids)), dtype=torch.long)
         if len(found) and not 0 <= found[0] <= found[-1] < size:
@@ -174,6 +200,7 @@ def leave_one_out(
     tensor([[0., 0., 0.]])
     """
     mask = _checked(token_vectors, mask)
+    token_vectors = _wide(token_vectors)
     whole = normalize(pool(token_vectors, mask))
     turned = torch.zeros(mask.shape)
     for place in range(mask.shape[1]):
@@ -197,10 +224,17 @@ def normalize(vectors: Tensor) -> Tensor:
     """
     if not torch.isfinite(vectors).all():
         raise ValueError("a vector holds NaN or infinity")
-    length = vectors.norm(dim=-1, keepdim=True)
-    if (length == 0).any():
-        raise ValueError("a zero vector has no direction: it cannot be normalised")
-    return vectors / length
+    wide = _wide(vectors)
+    length = wide.norm(dim=-1, keepdim=True)
+    extreme = (length < 1e-15) | (length > 1e15)  # the squares of such numbers are lost
+    if extreme.any():
+        largest = wide.abs().amax(dim=-1, keepdim=True)
+        if (largest == 0).any():
+            raise ValueError("a zero vector has no direction: it cannot be normalised")
+        wide = torch.where(extreme, wide / largest, wide)
+        length = wide.norm(dim=-1, keepdim=True)
+    unit = wide / length
+    return unit.to(vectors.dtype) if vectors.is_floating_point() else unit
 
 
 def cosine(a: Tensor, b: Tensor) -> Tensor:
@@ -211,7 +245,7 @@ def cosine(a: Tensor, b: Tensor) -> Tensor:
         b: (m, dim), or one vector (dim,).
 
     Returns:
-        (n, m); an axis is dropped where one vector came in.
+        (n, m), float32 or float64; an axis is dropped where one vector came in.
 
     Raises:
         ValueError: the dimensions differ, a vector is zero or not finite.
@@ -221,7 +255,8 @@ def cosine(a: Tensor, b: Tensor) -> Tensor:
     """
     if a.shape[-1] != b.shape[-1]:
         raise ValueError(f"a has dim {a.shape[-1]} but b has dim {b.shape[-1]}")
-    return normalize(a) @ normalize(b).mT if b.ndim > 1 else normalize(a) @ normalize(b)
+    a, b = normalize(_wide(a)), normalize(_wide(b))
+    return a @ b.mT if b.ndim > 1 else a @ b
 
 
 def mean_cosine(vectors: Tensor) -> float:
@@ -278,7 +313,8 @@ def receipt(a: Tensor, b: Tensor) -> Tensor:
             raise ValueError(f"{name} holds NaN or infinity")
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"a has dim {a.shape[1]} but b has dim {b.shape[1]}")
-    lengths = a.mean(dim=0).norm() * b.mean(dim=0).norm()
+    one, other = a.double(), b.double()
+    lengths = one.mean(dim=0).norm() * other.mean(dim=0).norm()
     if lengths == 0:
         raise ValueError("the mean of a text is zero: its cosine is not defined")
-    return a @ b.T / (len(a) * len(b) * lengths)
+    return (one @ other.T / (len(a) * len(b) * lengths)).to(a.dtype)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from course_utils import assets, lookup
+from course_utils import assets, guards, lookup
 
 
 def _frequencies(dim: int, base: float) -> Tensor:
@@ -128,8 +128,7 @@ def alibi_slopes(heads: int) -> Tensor:
     >>> alibi_slopes(4)
     tensor([0.2500, 0.0625, 0.0156, 0.0039])
     """
-    if heads < 1:
-        raise ValueError(f"heads must be at least 1, got {heads}")
+    heads = guards.whole("heads", heads, low=1)
     whole = 2 ** (heads.bit_length() - 1)  # the largest power of two within
     slopes = [2 ** (-8 * (i + 1) / whole) for i in range(whole)]
     # As in the paper's code: the heads beyond take every other slope of the double.

@@ -341,3 +341,45 @@ def open_exercise(attend):
 )
 def test_the_mutation_score_counts_the_killed(test, score):
     assert lesson.mutation_score(test) == score
+
+
+# -- half precision and large numbers --------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_float32(dtype):
+    """Products of 200 with 200, 64 of them, are more than float16 holds."""
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (200 * torch.rand(3, 5, 64, generator=generator)).to(dtype)
+    found, weights = scaled_dot_product_attention(q, k, v)
+    right, shares = scaled_dot_product_attention(q.double(), k.double(), v.double())
+    assert found.dtype == weights.dtype == dtype
+    assert torch.allclose(weights.double(), shares, atol=0.01)
+    assert torch.allclose(found.double(), right, rtol=0.01)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_both_ways_of_the_heads_agree_in_half_precision(dtype):
+    torch.manual_seed(0)
+    heads = MultiHeadAttention(16, 2).to(dtype)
+    hidden = (30 * torch.randn(1, 7, 16)).to(dtype)
+    fused, _ = heads(hidden)
+    shown, _ = heads(hidden, with_weights=True)
+    assert torch.isfinite(fused).all() and fused.dtype == shown.dtype == dtype
+    assert torch.allclose(fused, shown, atol=0.5, rtol=0.05)
+    assert torch.isfinite(heads.value_lengths(hidden)).all()
+
+
+def test_large_queries_and_keys_choose_instead_of_becoming_nan():
+    q = torch.tensor([[1e25, 0.0]])
+    k, v = torch.tensor([[1e25, 0.0], [-1e25, 0.0]]), torch.tensor([[1.0], [2.0]])
+    found, weights = scaled_dot_product_attention(q, k, v)
+    assert weights.tolist() == [[1, 0]] and found.item() == 1
+    with pytest.raises(ValueError, match="too large even for float64"):
+        scaled_dot_product_attention(q.double() * 1e150, k.double() * 1e150, v.double())
+
+
+@pytest.mark.parametrize("weights", [[2.0, -1.0], [float("nan"), 1.0], [3.0, 0.0]])
+def test_the_entropy_of_scores_is_refused(weights):
+    with pytest.raises(ValueError, match="scores need a softmax"):
+        entropy(torch.tensor([weights]))

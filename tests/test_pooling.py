@@ -404,3 +404,80 @@ def test_the_receipt_of_two_real_texts_sums_to_the_librarys_cosine():
 def test_a_receipt_needs_two_texts_of_vectors(a, b, sentence):
     with pytest.raises(ValueError, match=sentence):
         receipt(a, b)
+
+
+# -- half precision and numbers near the ends ------------------------------------------
+
+HALVES = (torch.float16, torch.bfloat16)
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("tokens", [362, 512])
+def test_half_precision_is_summed_in_float32(dtype, tokens):
+    """From 362 tokens on the weights 1, 2, 3, … add up to more than float16 holds."""
+    vectors = (
+        torch.linspace(-1, 1, tokens)[None, :, None].expand(1, tokens, 4).to(dtype)
+    )
+    large = torch.full((1, tokens, 4), 200.0).to(dtype)
+    mask = torch.ones(1, tokens)
+    for pool in pooling.POOLINGS.values():
+        found = pool(vectors, mask)
+        assert found.dtype == dtype
+        assert torch.allclose(found.double(), pool(vectors.double(), mask), atol=0.01)
+        assert torch.equal(pool(large, mask), large[:, 0])
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-20, 1e20, 5e37])
+def test_large_and_small_vectors_keep_their_direction(size):
+    vectors = torch.tensor([[3.0, 4.0], [-4.0, 3.0]]) * size
+    expected = torch.tensor([[0.6, 0.8], [-0.8, 0.6]])
+    assert torch.allclose(pooling.normalize(vectors), expected)
+    assert torch.allclose(pooling.cosine(vectors, vectors), torch.eye(2), atol=1e-6)
+    mask = torch.ones(1, 2)
+    for pool in (pooling.mean_pool, pooling.weighted_mean_pool):
+        right = pool(vectors.double()[None], mask)
+        assert torch.allclose(pool(vectors[None], mask).double(), right, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_half_precision_keeps_its_direction(dtype):
+    vectors = torch.tensor([[300.0, 400.0], [1e-3, 0.0]], dtype=dtype)
+    found = pooling.normalize(vectors)
+    assert found.dtype == dtype
+    assert torch.allclose(found.float(), torch.tensor([[0.6, 0.8], [1, 0]]), atol=4e-3)
+    assert pooling.cosine(vectors, vectors).diagonal().sub(1).abs().max() < 0.01
+    cells = pooling.receipt(vectors, vectors).float().sum()
+    assert cells.item() == pytest.approx(1, abs=0.01)
+
+
+def test_what_no_type_can_hold_is_refused_and_never_nan():
+    huge = torch.full((1, 3, 2), 1.7e308, dtype=torch.float64)
+    with pytest.raises(ValueError, match="too large for torch.float64"):
+        pooling.mean_pool(huge, torch.ones(1, 3))
+
+
+def test_weights_without_a_limit_are_weighed_or_refused():
+    vectors = torch.tensor([[[1.0], [3.0]]])
+    heavy = torch.full((1, 2), 3e38)  # their sum is infinite in float32
+    assert pooling.weighted_mean_pool(vectors, torch.ones(1, 2), heavy).item() == 2
+    for weight in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            weights = torch.tensor([[1.0, weight]])
+            pooling.weighted_mean_pool(vectors, torch.ones(1, 2), weights)
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(
+    st.sampled_from([torch.float16, torch.bfloat16, torch.float32]),
+    st.integers(-30, 30),
+    st.integers(1, 700),
+)
+def test_any_mean_is_that_of_float64(dtype, power, tokens):
+    limit = torch.finfo(dtype).max
+    top = min(10.0**power, limit)
+    generator = torch.Generator().manual_seed(tokens)
+    vectors = (torch.rand(1, tokens, 3, generator=generator) * top).to(dtype)
+    found = pooling.mean_pool(vectors, torch.ones(1, tokens))
+    right = vectors.double().mean(1)
+    step = torch.finfo(dtype).eps * right.abs().max() + torch.finfo(dtype).tiny
+    assert (found.double() - right).abs().max() <= 4 * step

@@ -449,3 +449,9 @@ def test_a_sentence_on_other_rows_is_not_the_same_sentence(model):
 
 def test_the_table_of_the_module_is_the_table_of_the_model(model):
     assert torch.equal(model.positions, positions.learned())
+
+
+def test_the_slopes_take_numpys_integers():
+    """Which have no bit_length, and whose powers overflow."""
+    for heads in (1, 6, 12):
+        assert torch.equal(alibi_slopes(np.int8(heads)), alibi_slopes(heads))

@@ -81,12 +81,15 @@ def _wordpiece() -> Vocabulary:
 def _tiktoken(name: str) -> Vocabulary:
     import tiktoken
 
+    # Left in force, it would send whatever you download later into our package.
     yours = os.environ.get("TIKTOKEN_CACHE_DIR")
     os.environ["TIKTOKEN_CACHE_DIR"] = str(folder(TIKTOKEN))
     try:
         encoding = tiktoken.get_encoding(f"{name}_base")
     finally:
-        if yours is not None:
+        if yours is None:
+            del os.environ["TIKTOKEN_CACHE_DIR"]
+        else:
             os.environ["TIKTOKEN_CACHE_DIR"] = yours
     return _Vocabulary(
         name,
@@ -160,6 +163,10 @@ def vocabularies() -> Mapping[str, Vocabulary]:
     ``wordpiece`` (BERT and MiniLM), ``cl100k`` and ``o200k`` (byte-level BPE of chat
     models), ``tekken`` (byte-level BPE of another family), ``sentencepiece`` (BPE with
     the ``▁`` word mark).
+
+    None adds special tokens, and all but one read their names as plain text:
+    ``<|endoftext|>`` becomes several ids. ``wordpiece`` reads ``[SEP]`` in a text as
+    the special token, as BERT's own tokenizer does.
 
     Raises:
         KeyError: from the mapping, for a name that is none of the five.

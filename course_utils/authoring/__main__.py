@@ -13,21 +13,26 @@ from course_utils.authoring.build import (
     write_atomically,
 )
 from course_utils.authoring.lab import open_lab
+from course_utils.authoring.pulling import pull
 from course_utils.authoring.source import (
     ROOT,
     SourceError,
     edition_of,
     editions,
     path_of,
-    pull,
 )
 
 
 def _changed(source, edition) -> bool:
-    made = [cell.source for cell in edition_of(source, edition).cells]
     file = path_of(source.stem, edition)
-    found = [cell.source for cell in nbformat.read(file, as_version=4).cells]
-    return made != found
+    made, found = edition_of(source, edition), nbformat.read(file, as_version=4)
+    return list(map(_content, made.cells)) != list(map(_content, found.cells))
+
+
+def _content(cell) -> tuple:
+    """All that a source holds of a cell, and what it cannot hold."""
+    tags = list(cell.metadata.get("tags", []))
+    return cell.cell_type, cell.source, tags, dict(cell.get("attachments", {}))
 
 
 def _pull(number: str) -> int:

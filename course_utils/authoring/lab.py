@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
@@ -41,14 +43,56 @@ def trust() -> None:
             notary.sign(notebook)
 
 
+def surroundings(
+    user: int | None, system: str, environment: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
+    """What JupyterLab needs to be told about this machine, and what to tell the reader.
+
+    Args:
+        user: number of the user, 0 is root; None where there are no numbers (Windows).
+        system: ``sys.platform``.
+        environment: as ``os.environ``.
+
+    Returns:
+        Further flags, and one sentence for each.
+
+    >>> surroundings(1000, "linux", {"DISPLAY": ":0"})
+    ([], [])
+    >>> surroundings(0, "linux", {"DISPLAY": ":0"})[0]
+    ['--allow-root']
+    """
+    flags, said = [], []
+    if user == 0:
+        flags.append("--allow-root")
+        said.append(
+            "You are root: JupyterLab is started with --allow-root; it listens on this "
+            "machine only and asks for its token."
+        )
+    screens = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    if system.startswith("linux") and not any(environment.get(s) for s in screens):
+        flags.append("--no-browser")
+        said.append("No screen here: open the address below, token and all.")
+    return flags, said
+
+
 def open_lab(arguments: list[str]) -> int:
-    """Start JupyterLab on 00_start_here and wait until it is closed."""
+    """Start JupyterLab on 00_start_here and wait until it is closed.
+
+    As root, and without a screen, it does what is needed for that and says so.
+    """
     write_overrides(Path(sys.prefix))
     trust()
+    user = os.geteuid() if hasattr(os, "geteuid") else None
+    flags, said = surroundings(user, sys.platform, os.environ)
+    given = {argument.partition("=")[0] for argument in arguments}
+    flags = [flag for flag in flags if flag not in given]
+    if said:
+        print(*said, sep="\n", flush=True)
     command = [
         *(sys.executable, "-m", "jupyter", "lab", *FLAGS),
         f"--ServerApp.root_dir={ROOT}",
         "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
+        *flags,
         *arguments,
     ]
     try:

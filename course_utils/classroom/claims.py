@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
 
 from course_utils.classroom.show import escape, visible
-from course_utils.corpora import data_file
+from course_utils.corpora import data_file, read_table
 
 VERDICTS = {"confirmed": "✓", "partly": "≈", "refuted": "✗"}
 NOT_RUN = "not run"
@@ -104,8 +103,8 @@ class Trial:
 @cache
 def registry() -> dict[str, Statement]:
     """Every statement of ``data/claims.csv`` by its id, those not run as well."""
-    with data_file("claims.csv").open(encoding="utf-8", newline="") as stream:
-        return {row["id"]: Statement(**row) for row in csv.DictReader(stream)}
+    table = read_table(data_file("claims.csv"))
+    return {row["id"]: Statement(**row) for _, row in table}
 
 
 def verdict(holds: bool, in_part: bool = False) -> str:

@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 from course_utils.corpora import shipped
+from course_utils.hosted import public
 
 READY, MENDABLE, HOSTED = 0, 1, 2
 NEEDED_MEMORY = 3.0  # GiB free: what the training notebooks take at their peak
@@ -116,7 +117,7 @@ def _packages() -> Iterator[Finding]:
             missing.append(name)
             continue
         expected = tested.get(_canonical(name))
-        if expected and found.split("+")[0] != expected:
+        if expected and public(found) != public(expected):
             differs.append(f"{name} {found} (tested: {expected})")
     if missing:
         yield Finding(

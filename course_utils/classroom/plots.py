@@ -137,7 +137,9 @@ def bars(
     if ax is None:
         _, ax = plt.subplots(figsize=(6, 0.6 + 0.38 * len(values)))
     names = [label(visible(name)) for name in values]
-    drawn = ax.barh(names, list(values.values()), color=BLUE, height=0.7)
+    places = range(len(names))  # names that are cut to the same text stay apart
+    drawn = ax.barh(places, list(values.values()), color=BLUE, height=0.7)
+    ax.set_yticks(places, names)
     ax.bar_label(drawn, fmt=f"{{:,.{digits}f}}", padding=3)
     ax.invert_yaxis()
     ax.margins(x=0.15)

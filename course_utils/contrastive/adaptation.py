@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from course_utils import guards
 from course_utils.pooling import mean_pool, normalize
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ def trainable_copy(model: MiniLM, frozen_layers: int = 3) -> MiniLM:
         Another encoder, its upper blocks cloned and open to gradients.
 
     Raises:
-        ValueError: there are not so many layers, or none is left to learn.
+        ValueError: there are not so many layers, none is left to learn, or those that
+            are left are in int8 or bfloat16.
     """
+    frozen_layers = guards.whole("frozen_layers", frozen_layers)
     if not 0 <= frozen_layers < len(model.layers):
         raise ValueError(
             f"frozen_layers must be 0 to {len(model.layers) - 1}, so that a block is "
@@ -48,6 +51,7 @@ def trainable_copy(model: MiniLM, frozen_layers: int = 3) -> MiniLM:
     shared = (*tables, model.norm, *model.layers[:frozen_layers])
     if any(p.requires_grad for part in shared[3:] for p in part.parameters()):
         raise ValueError("this encoder is open to gradients itself: seal it first")
+    guards.learnable(model.layers[frozen_layers:], "a trainable copy")
     twin = copy.deepcopy(model, {id(part): part for part in shared})
     twin.layers[frozen_layers:].requires_grad_(True)
     return twin

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from course_utils import guards
 from course_utils.pooling import normalize
 
 TIE = 1e-6  # cosines that differ by less are one and the same
@@ -202,12 +203,13 @@ def grouped_interval(
         seed: of the drawings.
 
     Raises:
-        ValueError: fewer than two groups, or no resamples.
+        ValueError: fewer than two groups, no resamples, or a statistic that is NaN.
 
     >>> gains = np.array([1.0, 1.0, 0.0, 0.0])
     >>> grouped_interval(lambda rows: gains[rows].mean(), ["a", "a", "b", "b"])
     (0.0, 1.0)
     """
+    resamples = guards.whole("resamples", resamples)
     members: dict[Hashable, list[int]] = {}
     for row, group in enumerate(groups):
         members.setdefault(group, []).append(row)
@@ -221,5 +223,6 @@ def grouped_interval(
         len(parts), size=(resamples, len(parts))
     )
     drawn = [statistic(np.concatenate([parts[i] for i in row])) for row in chosen]
+    drawn = guards.finite("the statistic of a resample", drawn)
     low, high = np.quantile(drawn, [0.025, 0.975])
     return float(low), float(high)

@@ -12,19 +12,14 @@ from the batch (arXiv 1705.00652).
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from course_utils.contrastive.geometry import (
-    check_rows,
-)
+from course_utils import guards
+from course_utils.contrastive.geometry import check_rows
 from course_utils.pooling import normalize
-
-if TYPE_CHECKING:
-    pass
 
 
 def info_nce(
@@ -110,6 +105,9 @@ def loss_floor(batch_size: int, temperature: float = 0.05, copies: int = 1) -> f
     >>> round(loss_floor(32, copies=2), 4)  # ln 2: every pair stands there twice
     0.6931
     """
+    batch_size = guards.whole("batch_size", batch_size)
+    copies = guards.whole("copies", copies)
+    temperature = guards.number("temperature", temperature)
     if batch_size < 1 or copies < 1 or batch_size % copies or not temperature > 0:
         raise ValueError(
             f"batch_size {batch_size} must be a positive multiple of copies {copies}, "

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_utils import lookup
+from course_utils import guards, lookup
 from course_utils.attention import EncoderLayer
 from course_utils.pooling import normalize
 
@@ -163,7 +163,7 @@ def toy_language(
     """
     if min(train, test) < 1 or train + test > 40_000:
         raise ValueError(f"cannot draw {train} + {test} meanings: use 2 to 40,000")
-    draw = random.Random(seed)
+    draw = random.Random(guards.whole("seed", seed))
     held_out = _draw_meanings(test, draw, barred=set())
     barred = {*held_out, *(meaning.swapped() for meaning in held_out)}
     learnt = _draw_meanings(train, draw, barred)
@@ -191,7 +191,7 @@ def toy_nli(
     """
     if not 1 <= count <= len(pairs) or pairs.hard_negatives is None:
         raise ValueError(f"{count} premises need as many triplets, got {len(pairs)}")
-    draw, rows = random.Random(seed), []
+    draw, rows = random.Random(guards.whole("seed", seed)), []
     for premise, same, exchanged in pairs.texts[:count]:
         *before, place, rest = same.split(maxsplit=3)  # at some harbour …
         away = draw.choice([other for _, other in _PLACES if other != place])
@@ -233,7 +233,7 @@ class TinyEncoder(nn.Module):
         """
         super().__init__()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.manual_seed(guards.whole("seed", seed))
             self.words = nn.Parameter(0.1 * torch.randn(len(_WORDS), dim))
             rows = 0.02 * torch.randn(10, dim)
             self.block = EncoderLayer(dim, heads=4, inner=2 * dim)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from course_utils import guards
 from course_utils.contrastive.adaptation import embed, seal, trainable_copy
 from course_utils.contrastive.loss import info_nce
 from course_utils.contrastive.tiny import (
@@ -45,8 +46,7 @@ def batches_without_twins(keys: Sequence[Hashable], size: int) -> list[list[int]
     >>> batches_without_twins(["a", "a", "b", "c"], size=2)
     [[0, 2], [1, 3]]
     """
-    if size < 1:
-        raise ValueError(f"size must be at least 1, got {size}")
+    size = guards.whole("size", size, low=1)
     left, batches = list(range(len(keys))), []
     while left:
         batch, seen, waiting = [], set(), []
@@ -92,6 +92,9 @@ def train_tiny(
         ValueError: hard negatives are wanted and the pairs have none, or there are
             fewer pairs than a batch holds.
     """
+    steps, seed = guards.whole("steps", steps, low=0), guards.whole("seed", seed)
+    batch_size = guards.whole("batch_size", batch_size)
+    learning_rate = guards.number("learning_rate", learning_rate, low=0)
     if hard_negatives and pairs.hard_negatives is None:
         raise ValueError("these pairs have no hard negatives: give triplets")
     if not 1 <= batch_size <= len(pairs):
@@ -152,6 +155,9 @@ def adapt(
         ValueError: fewer than two runbooks, ``epochs`` below 1, or as
             ``trainable_copy`` and ``info_nce``.
     """
+    epochs, seed = guards.whole("epochs", epochs), guards.whole("seed", seed)
+    batch_size = guards.whole("batch_size", batch_size)
+    learning_rate = guards.number("learning_rate", learning_rate, low=0)
     if len({pair.runbook for pair in pairs}) < 2 or batch_size < 2:
         raise ValueError(
             "there are no negatives: give pairs of two runbooks at least, and batches "

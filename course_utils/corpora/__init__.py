@@ -20,7 +20,9 @@ from course_utils.corpora.operations import (
     load_heldout_pairs, load_queries, load_relevance, load_runbooks, load_tickets,
     load_training_pairs, parse_runbook,
 )
-from course_utils.corpora.reading import CorpusError, data_file, read_rows, shipped
+from course_utils.corpora.reading import (
+    CorpusError, data_file, read_rows, read_table, shipped,
+)
 from course_utils.corpora.rows import (
     NEWS_LABELS, Analogy, Article, HeldOutPair, LabelNoise, NearDuplicate, NewsLabel,
     Probe, Query, QueryKind, Relevance, Runbook, Sense, SentencePair, Term, Ticket,

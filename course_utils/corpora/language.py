@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 
-from course_utils.corpora.reading import CorpusError, data_file, read_rows, select
+from course_utils.corpora.reading import (
+    CorpusError,
+    data_file,
+    read_rows,
+    read_table,
+    select,
+)
 from course_utils.corpora.rows import Analogy, Probe, Sense, SentencePair, Term
 
 LANGUAGES = {
@@ -25,8 +30,8 @@ LANGUAGES = {
 
 def load_sentences() -> dict[str, str]:
     """Return the six sentences that travel through every notebook, by a short name."""
-    with data_file("sentences.csv").open(encoding="utf-8", newline="") as stream:
-        return {row["key"]: row["text"] for row in csv.DictReader(stream)}
+    rows = read_table(data_file("sentences.csv"), ("key", "text"))
+    return {row["key"]: row["text"] for _, row in rows}
 
 
 def load_pairs(kinds: Iterable[str] | None = None) -> list[SentencePair]:
@@ -61,12 +66,11 @@ def load_failures(types: Iterable[str] | None = None) -> list[Probe]:
 def load_multilingual() -> list[dict[str, str]]:
     """Return sentences in many languages: ``id``, ``topic``, then language -> text."""
     path = data_file("multilingual.csv")
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    for number, row in enumerate(rows, 2):
-        if None in row or not all(value and value.strip() for value in row.values()):
-            raise CorpusError(f"{path.name} line {number}: a language is missing")
-    return rows
+    rows = read_table(path)
+    for line, row in rows:
+        if not all(value.strip() for value in row.values()):
+            raise CorpusError(f"{path.name} line {line}: a language is missing")
+    return [row for _, row in rows]
 
 
 def load_glossary() -> list[Term]:

@@ -11,6 +11,7 @@ from course_utils.corpora.reading import (
     data_file,
     read_rows,
     read_text,
+    unix,
 )
 from course_utils.corpora.rows import (
     HeldOutPair,
@@ -25,12 +26,12 @@ _FRONT = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 
 
 def parse_runbook(name: str, text: str) -> Runbook:
-    """Read one Markdown page with front matter.
+    """Read one Markdown page with front matter, whatever system wrote its lines.
 
     Raises:
         CorpusError: the front matter is missing, lacks a field or has a wrong value.
     """
-    found = _FRONT.match(text)
+    found = _FRONT.match(unix(text))
     if found is None:
         raise CorpusError(f"{name}.md line 1: no front matter between two lines '---'")
     record: dict[str, str | None] = {"id": name, "text": found[2].strip()}
@@ -47,7 +48,7 @@ def parse_runbook(name: str, text: str) -> Runbook:
 def load_runbooks() -> list[Runbook]:
     """Return the operations handbook of an invented platform, by file name."""
     pages = [
-        parse_runbook(path.stem, read_text(path).replace("\r\n", "\n"))
+        parse_runbook(path.stem, read_text(path))
         for path in sorted(data_file("ops/runbooks").glob("*.md"))
     ]
     names = {page.id for page in pages}

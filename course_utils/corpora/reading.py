@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import math
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from course_utils import guards
 
 Row = TypeVar("Row")
 
@@ -84,22 +87,103 @@ def _convert(name: str, text: str, hint: object, where: str) -> object:
     return text
 
 
-def read_text(path: Path) -> str:
+def read_text(path: str | Path) -> str:
     """Read a UTF-8 file, with or without a byte order mark.
+
+    A line ends with one character whatever system wrote it: a checkout on Windows may
+    have put two there.
 
     Raises:
         CorpusError: it is not UTF-8, with the line.
     """
+    path = guards.path(path)
     raw = path.read_bytes()
     try:
-        return raw.decode("utf-8-sig")
+        return unix(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         reason = f"not UTF-8 ({error.reason})"
         raise CorpusError(f"{path.name} line {line}: {reason}") from None
 
 
-def read_rows(path: Path, kind: type[Row], key: str | None = "id") -> list[Row]:
+def unix(text: str) -> str:
+    r"""Text as this course writes it: no byte order mark, ``\n`` ends a line.
+
+    >>> unix("\ufeffone\r\ntwo")
+    'one\ntwo'
+    """
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+_LIMIT = threading.Lock()  # csv knows one limit for the whole process
+
+
+def read_records(
+    path: str | Path, skip_blanks: bool = False
+) -> list[tuple[int, list[str]]]:
+    """Read the records of a CSV file, each with the line on which it begins.
+
+    Args:
+        path: a UTF-8 file.
+        skip_blanks: whether blanks after a comma are no part of a value.
+
+    Raises:
+        CorpusError: it is not UTF-8 or no CSV (a quote that is never closed, text
+            behind one), with the line on which that record begins.
+    """
+    path = guards.path(path)
+    text = read_text(path)
+    records, begins = [], 1
+    with _LIMIT, io.StringIO(text, newline="") as stream:
+        before = csv.field_size_limit(len(text) + 1)
+        try:
+            reader = csv.reader(stream, strict=True, skipinitialspace=skip_blanks)
+            for record in reader:
+                if record:
+                    records.append((begins, record))
+                begins = reader.line_num + 1
+        except csv.Error as error:
+            raise CorpusError(f"{path.name} line {begins}: {error}") from None
+        finally:
+            csv.field_size_limit(before)
+    return records
+
+
+def read_table(
+    path: str | Path, expected: Iterable[str] | None = None
+) -> list[tuple[int, dict[str, str]]]:
+    """Read a CSV file with a header: every row by column, with its line.
+
+    Args:
+        path: a UTF-8 file.
+        expected: the columns, in any order; None takes what the header says.
+
+    Raises:
+        CorpusError: as ``read_records``; the columns are others, one is named twice, a
+            row has more or fewer values, or there are no rows.
+    """
+    path = guards.path(path)
+    records = read_records(path)
+    header = records[0][1] if records else []
+    wanted = sorted(header if expected is None else expected)
+    if sorted(header) != wanted or len(set(header)) < len(header):
+        raise CorpusError(
+            f"{path.name} line 1: columns {sorted(header)}, expected {wanted}"
+        )
+    rows = []
+    for line, record in records[1:]:
+        where = f"{path.name} line {line}"
+        if len(record) > len(header):
+            raise CorpusError(f"{where}: more values than columns")
+        if len(record) < len(header):
+            raise CorpusError(f"{where}: column {header[len(record)]!r} is missing")
+        rows.append((line, dict(zip(header, record, strict=True))))
+    if not rows:
+        raise CorpusError(f"{path.name}: there are no rows")
+    return rows
+
+
+def read_rows(path: str | Path, kind: type[Row], key: str | None = "id") -> list[Row]:
     """Read a CSV file with a header into typed rows.
 
     Args:
@@ -111,35 +195,18 @@ def read_rows(path: Path, kind: type[Row], key: str | None = "id") -> list[Row]:
         CorpusError: a column is missing or superfluous, a value is not of its kind, a
             key repeats, the text is not UTF-8; with file, line and reason.
     """
+    path = guards.path(path)
     rows: list[Row] = []
     seen: dict[str, int] = {}
-    try:
-        with io.StringIO(read_text(path), newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            expected = {field.name for field in fields(kind)}
-            found = set(reader.fieldnames or [])
-            if found != expected:
-                raise CorpusError(
-                    f"{path.name} line 1: columns {sorted(found)}, "
-                    f"expected {sorted(expected)}"
-                )
-            for record in reader:
-                where = f"{path.name} line {reader.line_num}"
-                if None in record:
-                    raise CorpusError(f"{where}: more values than columns")
-                rows.append(_fill(kind, record, where))
-                if key is None:
-                    continue
-                name = record[key]
-                if name in seen:
-                    raise CorpusError(
-                        f"{where}: {key} {name!r} was used in line {seen[name]}"
-                    )
-                seen[name] = reader.line_num
-    except csv.Error as error:
-        raise CorpusError(f"{path.name} line {len(rows) + 2}: {error}") from None
-    if not rows:
-        raise CorpusError(f"{path.name}: there are no rows")
+    for line, record in read_table(path, [field.name for field in fields(kind)]):
+        where = f"{path.name} line {line}"
+        rows.append(_fill(kind, record, where))
+        if key is None:
+            continue
+        name = record[key]
+        if name in seen:
+            raise CorpusError(f"{where}: {key} {name!r} was used in line {seen[name]}")
+        seen[name] = line
     return rows
 
 

@@ -35,7 +35,7 @@ UNCHANGED = Change()
 
 def zero_positions(numbers: Tensor, table: Tensor) -> Tensor:
     """No positions at all: a ``Change(positions=zero_positions)``."""
-    return torch.zeros(len(numbers), table.shape[1])
+    return table.new_zeros(len(numbers), table.shape[1])
 
 
 def offset_positions(offset: int) -> Callable[[Tensor, Tensor], Tensor]:

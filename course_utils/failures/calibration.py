@@ -16,6 +16,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from course_utils import guards
+
+
+def _answers(confidence, right) -> tuple[np.ndarray, np.ndarray]:
+    confidence = guards.confidences("confidence", confidence)
+    right = guards.truths("right", right)
+    if confidence.shape != right.shape or not len(right):
+        raise ValueError(f"{confidence.shape} confidences for {right.shape} answers")
+    return confidence, right
+
 
 def reliability(
     confidence: Sequence[float], right: Sequence[bool], bins: int = 10
@@ -33,18 +43,13 @@ def reliability(
 
     Raises:
         ValueError: no answers, as many confidences as answers are needed, a confidence
-            outside 0 to 1, or bins below 1.
+            outside 0 to 1, an answer that is neither yes nor no, or bins below 1.
 
     >>> reliability([0.55, 0.6, 0.9], [1, 0, 1])["accuracy"].tolist()
     [0.5, 1.0]
     """
-    confidence, right = np.asarray(confidence, float), np.asarray(right, bool)
-    if confidence.ndim != 1 or confidence.shape != right.shape or not len(right):
-        raise ValueError(f"{confidence.shape} confidences for {right.shape} answers")
-    if not ((0 <= confidence) & (confidence <= 1)).all():
-        raise ValueError("a confidence lies between 0 and 1")
-    if bins < 1:
-        raise ValueError(f"bins must be at least 1, got {bins}")
+    confidence, right = _answers(confidence, right)
+    bins = guards.whole("bins", bins, low=1)
     edges = np.arange(1, bins + 1) / bins
     # Thirds and the like: an edge counts as reached within a rounding error.
     place = np.searchsorted(edges, confidence - 1e-9).clip(max=bins - 1)
@@ -81,15 +86,13 @@ def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
         temperature: above 0.
 
     Raises:
-        ValueError: the temperature is not above 0, or probabilities are no matrix.
+        ValueError: the temperature is not above 0, or a row is no distribution.
 
     >>> scale(np.array([[0.8, 0.2]]), 0.5).round(2).tolist()
     [[0.94, 0.06]]
     """
-    probabilities = np.asarray(probabilities, dtype=float)
-    if probabilities.ndim != 2:
-        raise ValueError(f"probabilities are (n, classes), got {probabilities.shape}")
-    if not temperature > 0:
+    probabilities = guards.probabilities(probabilities)
+    if not 0 < temperature < np.inf:
         raise ValueError(f"a temperature is above 0, got {temperature}")
     logits = np.log(np.maximum(probabilities, np.finfo(float).tiny)) / temperature
     raised = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -100,8 +103,22 @@ def log_loss(probabilities: np.ndarray, labels: Sequence[int]) -> float:
     """Mean of -log p(label), the loss that rewards an honest confidence.
 
     Library: ``sklearn.metrics.log_loss``.
+
+    Args:
+        probabilities: (n, classes), each row sums to 1.
+        labels: (n,) class numbers; False and True are 0 and 1.
+
+    Raises:
+        ValueError: there are no rows, not one label per row, a row is no distribution
+            (logits are none), or a label is no class.
+
+    >>> round(log_loss([[0.1, 0.9], [0.8, 0.2]], [True, False]), 3)
+    0.164
     """
-    given = np.asarray(probabilities, float)[np.arange(len(labels)), labels]
+    probabilities, labels = guards.labelled(probabilities, labels)
+    if not len(labels):
+        raise ValueError("0 labels: there is nothing to take the mean of")
+    given = probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(given, np.finfo(float).tiny)).mean())
 
 
@@ -115,12 +132,11 @@ def fit_temperature(probabilities: np.ndarray, labels: Sequence[int]) -> float:
         labels: (n,) class numbers, right ones.
 
     Raises:
-        ValueError: there is nothing to fit to, or not one label per row.
+        ValueError: as ``log_loss``.
     """
     from scipy.optimize import minimize_scalar
 
-    if not len(labels) or len(labels) != len(probabilities):
-        raise ValueError(f"{len(labels)} labels for {len(probabilities)} rows")
+    probabilities, labels = guards.labelled(probabilities, labels)
     found = minimize_scalar(
         lambda power: log_loss(scale(probabilities, np.exp(power)), labels),
         bounds=(np.log(0.05), np.log(20)),
@@ -134,19 +150,21 @@ def summary(probabilities: np.ndarray, labels: Sequence[int]) -> dict[str, float
     """Mean confidence, accuracy, calibration error (10 bins) and log loss, by name.
 
     Raises:
-        ValueError: as ``reliability``.
+        ValueError: as ``log_loss``.
 
     >>> summary(np.array([[0.8, 0.2], [0.4, 0.6]]), [0, 0])["accuracy"]
     0.5
     """
-    probabilities = np.asarray(probabilities, float)
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == np.asarray(labels)
+    probabilities, labels = guards.labelled(probabilities, labels)
+    loss = log_loss(probabilities, labels)  # refuses an empty table
+    # A row may sum to a hair above 1, and so may its largest number.
+    confidence = probabilities.max(axis=1).clip(max=1)
+    right = probabilities.argmax(axis=1) == labels
     return {
         "mean confidence": float(confidence.mean()),
         "accuracy": float(right.mean()),
         "calibration error": expected_calibration_error(confidence, right),
-        "log loss": log_loss(probabilities, labels),
+        "log loss": loss,
     }
 
 
@@ -166,17 +184,13 @@ def abstention(
 
     Raises:
         ValueError: the price is below 1 (then answering is never dearer than silence),
-            or not one confidence per answer.
+            or not one confidence per answer; else as ``reliability``.
 
     >>> abstention([0.9, 0.6], [True, False], price=5)["cost"]
     1.0
     """
-    confidence, right = np.asarray(confidence, float), np.asarray(right, bool)
-    if price < 1 or confidence.shape != right.shape:
-        raise ValueError(
-            f"a price from 1 on and equal shapes: {price}, {confidence.shape} "
-            f"confidences, {right.shape} answers"
-        )
+    price = guards.number("a price", price, low=1)
+    confidence, right = _answers(confidence, right)
     answered = confidence >= 1 - 1 / price
     kept = right[answered]
     return {

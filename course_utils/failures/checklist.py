@@ -23,6 +23,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from course_utils import guards
 from course_utils.failures.shares import mcnemar, wilson_interval
 
 Encode = Callable[[list[str]], np.ndarray]
@@ -58,7 +59,7 @@ class Capability:
         if not self.cases:
             raise ValueError(f"{self.name}: a test without cases proves nothing")
         for number, case in enumerate(self.cases):
-            if len(case) != SIZES[self.kind]:
+            if isinstance(case, str) or len(case) != SIZES[self.kind]:
                 raise ValueError(
                     f"{self.name}: case {number} has {len(case)} texts, "
                     f"{self.kind} takes {SIZES[self.kind]}"
@@ -154,7 +155,7 @@ def regressions(
     if before.keys() != after.keys():
         raise ValueError(f"two suites: {sorted(before)} and {sorted(after)}")
     for name, old in before.items():
-        new = after[name]
+        old, new = guards.truths(name, old), guards.truths(name, after[name])
         if old.shape != new.shape:
             raise ValueError(f"{name}: {len(old)} cases before, {len(new)} after")
         lost, gained = int((old & ~new).sum()), int((~old & new).sum())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from course_utils import guards
 from course_utils.failures.shares import wilson_interval
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ def slice_table(
     """
     import pandas as pd
 
-    right, rows = np.asarray(right, bool), {}
+    right, rows = guards.truths("right", right), {}
     for name, inside in slices.items():
-        inside = np.asarray(inside, bool)
+        inside = guards.truths(name, inside)
         if inside.shape != right.shape or not inside.any():
             raise ValueError(
                 f"{name}: {inside.sum()} of {inside.shape} for {right.shape}"
@@ -64,7 +65,8 @@ def label_loss(probabilities: np.ndarray, labels: Sequence[int]) -> np.ndarray:
 
     Args:
         probabilities: (n, classes), each row sums to 1.
-        labels: (n,) class numbers as they stand in the file.
+        labels: (n,) class numbers as they stand in the file; False and True are 0 and
+            1.
 
     Returns:
         (n,) losses; the largest are the labels to doubt first.
@@ -75,28 +77,9 @@ def label_loss(probabilities: np.ndarray, labels: Sequence[int]) -> np.ndarray:
     >>> label_loss(np.array([[0.5, 0.5], [0.25, 0.75]]), [0, 0]).round(2).tolist()
     [0.69, 1.39]
     """
-    probabilities, labels = _checked(probabilities, labels)
+    probabilities, labels = guards.labelled(probabilities, labels)
     given = probabilities[np.arange(len(labels)), labels]
     return -np.log(np.maximum(given, np.finfo(float).tiny))
-
-
-def _checked(probabilities, labels) -> tuple[np.ndarray, np.ndarray]:
-    probabilities = np.asarray(probabilities, dtype=float)
-    labels = np.asarray(labels)
-    if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
-        raise ValueError(
-            f"probabilities must be (n, classes) with n labels, got "
-            f"{probabilities.shape} and {labels.shape}"
-        )
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f"labels must be class numbers, got {labels.dtype}")
-    sums = probabilities.sum(axis=1)
-    if (probabilities < 0).any() or not np.allclose(sums, 1, atol=1e-4):
-        raise ValueError("each row of probabilities must be positive and sum to 1")
-    classes = probabilities.shape[1]
-    if len(labels) and not (0 <= labels.min() and labels.max() < classes):
-        raise ValueError(f"labels must lie between 0 and {classes - 1}")
-    return probabilities, labels
 
 
 # -- leaks -----------------------------------------------------------------------------
@@ -132,6 +115,7 @@ def near_duplicates(
     [Twin(test=1, train=1, cosine=1.0)]
     """
     train, test = np.asarray(train), np.asarray(test)
+    guards.number("threshold", threshold)
     if train.ndim != 2 or test.ndim != 2 or train.shape[1] != test.shape[1]:
         raise ValueError(f"vectors of unlike shape: {train.shape} and {test.shape}")
     for name, vectors in (("train", train), ("test", test)):
@@ -166,14 +150,15 @@ def first_ranks(
         (q,) ranks, 1 is best. A text with an equal score does not push one down.
 
     Raises:
-        ValueError: shapes do not fit, or a query has no relevant text.
+        ValueError: shapes do not fit, a number is NaN or infinite, or a query has no
+            relevant text.
 
     >>> texts = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
     >>> first_ranks(np.array([[1.0, 0.0]]), texts, np.array([[False, True, True]]))
     array([2])
     """
-    queries, texts = np.asarray(queries, float), np.asarray(texts, float)
-    relevant = np.asarray(relevant, bool)
+    queries, texts = guards.finite("queries", queries), guards.finite("texts", texts)
+    relevant = guards.truths("relevant", relevant)
     if relevant.shape != (len(queries), len(texts)):
         raise ValueError(
             f"{len(queries)} queries and {len(texts)} texts, relevant {relevant.shape}"
@@ -181,7 +166,7 @@ def first_ranks(
     if not relevant.any(axis=1).all():
         row = int((~relevant.any(axis=1)).argmax())
         raise ValueError(f"query {row} has no relevant text")
-    scores = queries @ texts.T
+    scores = guards.finite("a score", queries @ texts.T)
     best = np.where(relevant, scores, -np.inf).max(axis=1, keepdims=True)
     return (scores > best).sum(axis=1) + 1
 
@@ -195,15 +180,21 @@ def first_hits(queries: np.ndarray, texts: np.ndarray, wanted: Sequence[int]) ->
         wanted: (q,) the place of each query's own text.
 
     Raises:
-        ValueError: there is no query, or not one wanted text per query.
+        ValueError: there is no query, not one wanted text per query, a wanted place is
+            none, or a number is NaN or infinite.
 
     >>> first_hits(np.eye(2), np.array([[1.0, 0.0], [0.9, 0.1]]), [0, 1])
     1.0
     """
     if not len(queries) or len(queries) != len(wanted):
         raise ValueError(f"{len(queries)} queries, {len(wanted)} wanted texts")
-    best = np.argmax(np.asarray(queries) @ np.asarray(texts).T, axis=1)
-    return float((best == np.asarray(wanted)).mean())
+    places = [guards.whole("a wanted text", p, 0, len(texts) - 1) for p in wanted]
+    for name, vectors in (("queries", queries), ("texts", texts)):
+        guards.finite(name, vectors)
+    # In the precision that came in: a tie stays one.
+    scores = np.asarray(queries) @ np.asarray(texts).T
+    guards.finite("a score", scores)
+    return float((scores.argmax(axis=1) == places).mean())
 
 
 # -- another space ---------------------------------------------------------------------
@@ -224,7 +215,7 @@ def same_space(
         tolerance: how far below 1 a cosine may fall (other batches, other machines).
 
     Raises:
-        ValueError: no canary, or not one vector per text.
+        ValueError: no canary, not one vector per text, or a number is not finite.
 
     >>> turn = np.array([[0.0, 1.0], [-1.0, 0.0]])
     >>> letters = lambda texts: np.array([[1.0, len(t)] for t in texts])
@@ -234,10 +225,10 @@ def same_space(
     >>> same_space(kept, ["a", "abc"], lambda texts: letters(texts) @ turn)
     False
     """
-    stored = np.asarray(stored, dtype=float)
+    stored = guards.finite("stored", stored)
     if stored.ndim != 2 or not len(stored) or len(stored) != len(texts):
         raise ValueError(f"{len(texts)} canaries need as many vectors: {stored.shape}")
-    today = np.asarray(encode(list(texts)), dtype=float)
+    today = guards.finite("what the encoder gives", encode(list(texts)))
     if today.shape != stored.shape:
         return False
     lengths = np.linalg.norm(stored, axis=1) * np.linalg.norm(today, axis=1)

@@ -17,6 +17,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from course_utils import guards
+
 NEGATION = re.compile(
     r"\b(not|no|never|none|nobody|nothing|cannot|without|neither|nor|hardly|\w+n['’]t)\b",
     re.IGNORECASE,
@@ -85,7 +87,7 @@ def word_effects(text: str, score: Callable[[list[str]], np.ndarray]) -> list[tu
         ``(word, change)``, the word whose absence raises the score most first.
 
     Raises:
-        ValueError: the text has fewer than two words.
+        ValueError: the text has fewer than two words, or a score is NaN or infinite.
 
     >>> word_effects("a bbb cc", lambda texts: np.array([-len(t) for t in texts]))
     [('bbb', 4.0), ('cc', 3.0), ('a', 2.0)]
@@ -94,7 +96,7 @@ def word_effects(text: str, score: Callable[[list[str]], np.ndarray]) -> list[tu
     if len(words) < 2:
         raise ValueError(f"a text of two words at least is needed, got {text!r}")
     shortened = [" ".join(words[:i] + words[i + 1 :]) for i in range(len(words))]
-    whole, *without = score([text, *shortened])
+    whole, *without = guards.finite("a score", score([text, *shortened]))
     changes = [(w, float(s - whole)) for w, s in zip(words, without, strict=True)]
     return sorted(changes, key=lambda pair: -pair[1])
 
@@ -111,14 +113,14 @@ def stretch(vectors: np.ndarray, direction: np.ndarray, factor: float) -> np.nda
         (n, dim) of length 1.
 
     Raises:
-        ValueError: shapes do not fit, the direction is zero, the factor is negative, or
-            nothing is left of a vector.
+        ValueError: shapes do not fit, a number is not finite, the direction is zero,
+            the factor is negative, or nothing is left of a vector.
     """
-    vectors = np.asarray(vectors, dtype=float)
-    direction = np.asarray(direction, dtype=float)
+    vectors = guards.finite("vectors", vectors)
+    direction = guards.finite("direction", direction)
     if vectors.ndim != 2 or direction.shape != vectors.shape[1:]:
         raise ValueError(f"vectors {vectors.shape}, direction {direction.shape}")
-    if not np.linalg.norm(direction) or factor < 0:
+    if not np.linalg.norm(direction) or not 0 <= factor < np.inf:
         raise ValueError(f"a direction that is not 0, a factor from 0 on: {factor}")
     unit = direction / np.linalg.norm(direction)
     along = vectors @ unit  # (n,)

@@ -10,10 +10,8 @@ Library: ``statsmodels.stats``. Papers: Wilson 1927 for the interval of a share,
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
+from course_utils import guards
 
 
 def wilson_interval(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
@@ -28,12 +26,14 @@ def wilson_interval(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
         z: width in standard errors; 1.96 for 95 %.
 
     Raises:
-        ValueError: n is below 1, or hits is not between 0 and n.
+        ValueError: n is below 1, hits is not between 0 and n, or one is no whole
+            number.
 
     >>> low, high = wilson_interval(0, 10)
     >>> low, round(high, 2)
     (0.0, 0.28)
     """
+    hits, n = guards.whole("hits", hits), guards.whole("n", n)
     if n < 1 or not 0 <= hits <= n:
         raise ValueError(f"hits must lie between 0 and n, n at least 1: {hits} of {n}")
     share, weight = hits / n, z * z / n
@@ -57,11 +57,13 @@ def mcnemar(only_first: int, only_second: int) -> float:
         The exact two-sided p-value: 1.0 if there is nothing to see.
 
     Raises:
-        ValueError: a count is negative.
+        ValueError: a count is negative or no whole number.
 
     >>> mcnemar(5, 0), mcnemar(3, 3)
     (0.0625, 1.0)
     """
+    only_first = guards.whole("only_first", only_first)
+    only_second = guards.whole("only_second", only_second)
     if only_first < 0 or only_second < 0:
         raise ValueError(f"counts cannot be negative: {only_first}, {only_second}")
     disputed, fewer = only_first + only_second, min(only_first, only_second)
@@ -80,11 +82,13 @@ def mcnemar_range(hits_a: int, hits_b: int, n: int) -> tuple[float, float]:
         The smallest and the largest p-value over all pairings.
 
     Raises:
-        ValueError: n is below 1, or a total is not between 0 and n.
+        ValueError: n is below 1, a total is not between 0 and n, or one is no whole
+            number.
 
     >>> mcnemar_range(10, 10, 10)
     (1.0, 1.0)
     """
+    hits_a, hits_b, n = (guards.whole("a count", c) for c in (hits_a, hits_b, n))
     if n < 1 or not (0 <= hits_a <= n and 0 <= hits_b <= n):
         raise ValueError(f"hits must lie between 0 and n: {hits_a} and {hits_b} of {n}")
     gap, fewer = abs(hits_a - hits_b), min(hits_a, hits_b)

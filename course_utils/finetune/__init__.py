@@ -1,7 +1,8 @@
 """Train a classifier, and know what the result is worth. Built in notebook 07.
 
 - ``train``: the loop, early stopping, and intervals of what came out.
-- ``classifier``: the models, and what they make of examples.
+- ``classifier`` and ``library``: the models, on MiniLM and on any other encoder.
+- ``measuring``: what they make of examples.
 - ``batches``: texts as tensors, little padding.
 - ``checkpoints``: a run that survives a kill.
 """
@@ -11,9 +12,9 @@ from course_utils.finetune import checkpoints
 from course_utils.finetune.batches import (
     Batch, Examples, GroupedBatches, examples, length_groups,
 )
-from course_utils.finetune.classifier import (
-    Classifier, Evaluation, LibraryClassifier, evaluate,
-)
+from course_utils.finetune.classifier import Classifier
+from course_utils.finetune.library import LibraryClassifier
+from course_utils.finetune.measuring import Evaluation, evaluate
 from course_utils.finetune.train import (
     History, bootstrap, learning_rate_factor, train_classifier, z_score,
 )

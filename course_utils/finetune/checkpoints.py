@@ -22,7 +22,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course_utils import guards
+
 KEEP = 2  # the last one, and one in reserve
+# What those are told who did not mean another run.
+HINTS = {
+    "epochs": " (A linear schedule is planned down to its last epoch; a run with "
+    "schedule='constant' can be made longer.)",
+    "first weights": " (Begin with a model made anew: this one was trained already.)",
+}
 
 
 class CheckpointError(RuntimeError):
@@ -40,8 +48,9 @@ def save(path: str | Path, tensors: Mapping[str, Tensor], facts: Mapping) -> Non
     """
     from safetensors.torch import save as to_bytes
 
-    path = Path(path)
-    note = np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8).copy()
+    path = guards.path(path)
+    text = json.dumps(facts, default=_plain)
+    note = np.frombuffer(text.encode(), dtype=np.uint8).copy()
     stored = {f"tensor.{name}": value.contiguous() for name, value in tensors.items()}
     data = to_bytes({**stored, "facts": torch.from_numpy(note)})
     beside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -54,6 +63,13 @@ def save(path: str | Path, tensors: Mapping[str, Tensor], facts: Mapping) -> Non
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _plain(value: object) -> object:
+    """NumPy's numbers, which JSON does not know, as Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a fact must be text or a number, not {type(value).__name__}")
 
 
 def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
@@ -69,26 +85,45 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     from safetensors import SafetensorError
     from safetensors.torch import load as from_bytes
 
-    expected, _, data = Path(path).read_bytes().partition(b"\n")
+    path = guards.path(path)
+    expected, _, data = path.read_bytes().partition(b"\n")
     if hashlib.sha256(data).hexdigest().encode() != expected:
         raise CheckpointError(
-            f"{Path(path).name} is cut short or altered (its sha256 differs)"
+            f"{path.name} is cut short or altered (its sha256 differs)"
         )
     try:
         stored = from_bytes(data)
         facts = json.loads(stored.pop("facts").numpy().tobytes())
     except (SafetensorError, KeyError, ValueError) as error:
         raise CheckpointError(
-            f"{Path(path).name} is whole, but no checkpoint of this course"
+            f"{path.name} is whole, but no checkpoint of this course"
         ) from error
     return {name.removeprefix("tensor."): t for name, t in stored.items()}, facts
 
 
 def listed(folder: str | Path) -> list[Path]:
     """Checkpoints of a folder, newest first; half-written files are not among them."""
-    found = Path(folder).glob("epoch-*.checkpoint")
+    found = guards.path(folder).glob("epoch-*.checkpoint")
     whole = (p for p in found if re.fullmatch(r"epoch-\d{4}\.checkpoint", p.name))
     return sorted(whole, reverse=True)
+
+
+def ready(folder: str | Path) -> Path:
+    """Make a folder for checkpoints, now and not after the first epoch.
+
+    Raises:
+        ValueError: a file stands there.
+        OSError: nothing can be written there.
+    """
+    place = guards.path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ValueError(
+            f"folder={str(folder)!r} is a file, or lies in one: name a folder, "
+            "checkpoints are kept in it"
+        ) from None
+    return place
 
 
 def digest(tensors: Iterable[Tensor]) -> str:
@@ -100,7 +135,8 @@ def digest(tensors: Iterable[Tensor]) -> str:
     found = hashlib.sha256()
     for tensor in tensors:
         found.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-        found.update(tensor.detach().contiguous().numpy().data)
+        plain = tensor.detach().contiguous().reshape(-1)
+        found.update(plain.view(torch.uint8).numpy().data)  # bfloat16 as well
     return found.hexdigest()[:16]
 
 
@@ -161,10 +197,12 @@ class Run:
                 continue
             theirs, mine = facts["settings"], dict(self.settings)
             if theirs != mine:
-                other = sorted(k for k in mine if theirs.get(k) != mine[k])
+                both = sorted({*mine, *theirs})
+                other = [k for k in both if theirs.get(k) != mine.get(k)]
+                why = "".join(HINTS.get(name, "") for name in other)
                 raise ValueError(
                     f"{self.folder} holds checkpoints of another run: "
-                    f"{', '.join(other)} differ. Take another folder, or delete it"
+                    f"{', '.join(other)} differ.{why} Take another folder, or delete it"
                 )
             self._restore(tensors)
             return facts["history"], _part(tensors, "best."), refused

@@ -13,7 +13,8 @@ the luck in fine-tuning, Prechelt 1998 on early stopping.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -23,16 +24,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from course_utils import corpora
+from course_utils import corpora, guards
 from course_utils.finetune import checkpoints
 from course_utils.finetune.batches import (
     Examples,
+    check_made_for,
     examples,
     length_groups,
 )
-from course_utils.finetune.classifier import (
-    evaluate,
-)
+from course_utils.finetune.measuring import evaluate
 
 # -- training --------------------------------------------------------------------------
 
@@ -93,6 +93,20 @@ def _constant(step: int, total: int, warmup: int) -> float:
     return step / warmup if step < warmup else 1.0
 
 
+@contextmanager
+def _numbers(step: int, learning_rate: float) -> Iterator[None]:
+    """Say of vectors that are no numbers any more what made them so."""
+    try:
+        yield
+    except ValueError as error:
+        if "NaN or infinity" not in str(error):
+            raise
+        raise FloatingPointError(
+            f"the vectors are no numbers any more at step {step + 1}: "
+            f"lower the learning rate of {learning_rate:g}"
+        ) from error
+
+
 def train_classifier(
     model: nn.Module,
     train: Examples | Sequence[corpora.Article],
@@ -107,6 +121,7 @@ def train_classifier(
     seed: int = 0,
     folder: str | Path | None = None,
     report: Callable[[int, int], None] | None = None,
+    preparing: Callable[[int, int], object] | None = None,
 ) -> History:
     """Train a model in place: AdamW, gradients clipped to length 1, similar lengths.
 
@@ -123,8 +138,12 @@ def train_classifier(
             the best weights; None runs all epochs and keeps the last weights.
         seed: decides order and dropout. The state of torch outside is not touched.
         folder: where to keep a checkpoint after each epoch. If it holds one of this
-            very run, the run goes on from there and ends with the same numbers.
+            very run, the run goes on from there and ends with the same numbers. With
+            the ``"constant"`` schedule more ``epochs`` make a finished run longer, as
+            if it had been planned so; a linear one is planned down to its end.
         report: called as ``report(steps done, steps in all)`` after each step.
+        preparing: called as ``preparing(texts read, texts in all)`` while articles are
+            read, which takes longest at first.
 
     Returns:
         The history; ``model`` is trained, and in evaluation mode.
@@ -133,19 +152,31 @@ def train_classifier(
         UserWarning: a damaged checkpoint was refused and the one before it used.
 
     Raises:
-        ValueError: nothing to learn from, ``patience`` without ``dev``, an unknown
-            schedule, or a folder with checkpoints of another run.
-        FloatingPointError: the loss is no number any more.
+        TypeError: rows that are no articles.
+        ValueError: nothing to learn from, a setting out of range, ``patience`` without
+            ``dev``, examples made for another model or depth, or a folder that is a
+            file or holds checkpoints of another run.
+        FloatingPointError: loss, vectors or weights are no numbers any more.
     """
+    epochs, warmup = guards.whole("epochs", epochs), guards.whole("warmup", warmup, 0)
+    batch_size = guards.whole("batch_size", batch_size, low=1)
+    seed = guards.whole("seed", seed)
+    learning_rate = guards.number("learning_rate", learning_rate, low=0)
+    patience = patience if patience is None else guards.whole("patience", patience)
     if schedule not in ("linear", "constant"):
         raise ValueError(f"schedule must be 'linear' or 'constant', not {schedule!r}")
     if patience is not None and (dev is None or patience < 1):
         raise ValueError(
             "early stopping needs dev examples and a patience of 1 or more"
         )
-    train = train if isinstance(train, Examples) else examples(model, train)
+    folder = None if folder is None else checkpoints.ready(folder)
+    if not isinstance(train, Examples):
+        train = examples(model, train, report=preparing)
     if dev is not None and not isinstance(dev, Examples):
-        dev = examples(model, dev)
+        dev = examples(model, dev, report=preparing)
+    for some in (train, dev):
+        if some is not None:
+            check_made_for(model, some)
     if not len(train) or epochs < 1:
         raise ValueError(f"{len(train)} examples, {epochs} epochs: nothing to learn")
     learning = [p for p in model.parameters() if p.requires_grad]
@@ -156,7 +187,7 @@ def train_classifier(
     run, best = None, {}
     if folder is not None:
         settings = {
-            "epochs": epochs,
+            "epochs": epochs if schedule == "linear" else "any",
             "learning_rate": learning_rate,
             "batch_size": batch_size,
             "schedule": schedule,
@@ -168,19 +199,25 @@ def train_classifier(
             "model": str(model),
             "first weights": checkpoints.digest(model.state_dict().values()),
         }
-        run = checkpoints.Run(Path(folder), settings, model, optimizer, order)
+        run = checkpoints.Run(folder, settings, model, optimizer, order)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if run is not None:
             found, best, refused = run.resume()
             history = History(**(found or {}))
             history.resumed, history.refused = history.epochs, refused
+            if history.epochs > epochs:
+                raise ValueError(
+                    f"{folder} holds {history.epochs} epochs already, and {epochs} are "
+                    "asked for: ask for as many or more, or take another folder"
+                )
         while history.epochs < epochs and not history.waited(patience):
             model.train()
             weighted = 0.0
             for chosen in length_groups(train.lengths, batch_size, order):
                 step, batch = len(history.step_loss), train.batch(chosen)
-                logits = model(batch.inputs, batch.mask)
+                with _numbers(step, learning_rate):
+                    logits = model(batch.inputs, batch.mask)
                 loss = functional.cross_entropy(logits, batch.labels)
                 if not loss.isfinite():
                     raise FloatingPointError(
@@ -198,8 +235,13 @@ def train_classifier(
                 if report is not None:
                     report(step + 1, total)
             history.train_loss.append(weighted / len(train))
+            step = len(history.step_loss) - 1
+            with _numbers(step, learning_rate):
+                if not all(p.isfinite().all() for p in learning):
+                    raise ValueError("a weight is NaN or infinity")
             if dev is not None:
-                measured = evaluate(model, dev)
+                with _numbers(step, learning_rate):
+                    measured = evaluate(model, dev)
                 history.dev_loss.append(measured.loss)
                 history.dev_accuracy.append(measured.accuracy)
             if patience is not None and history.best_epoch == history.epochs:
@@ -232,7 +274,7 @@ def bootstrap(
         mean, low, high.
 
     Raises:
-        ValueError: there is no value, or one is no number.
+        ValueError: there is no value, one is no number, or a setting is out of range.
 
     Library: ``scipy.stats.bootstrap`` for one run. Paper: Efron 1979.
 
@@ -242,6 +284,9 @@ def bootstrap(
     table = np.atleast_2d(np.asarray(values, dtype=float))  # (runs, texts)
     if not table.size or not np.isfinite(table).all():
         raise ValueError("an interval needs at least one value, and numbers only")
+    draws = guards.whole("draws", draws, low=1)
+    if not 0 < level < 1:
+        raise ValueError(f"level lies between 0 and 1, got {level}")
     generator = np.random.default_rng(seed)
     runs, texts = (
         generator.integers(count, size=(draws, count)) for count in table.shape
@@ -260,11 +305,12 @@ def z_score(hits_a: int, hits_b: int, n: int) -> float:
     Below about 2, chance explains the difference well enough.
 
     Raises:
-        ValueError: a count is not between 0 and ``n``.
+        ValueError: a count is not between 0 and ``n``, or no whole number.
 
     >>> round(z_score(448, 443, 500), 2)
     0.51
     """
+    hits_a, hits_b, n = (guards.whole("a count", c) for c in (hits_a, hits_b, n))
     if n < 1 or not (0 <= hits_a <= n and 0 <= hits_b <= n):
         raise ValueError(f"hits must be 0 to n, got {hits_a} and {hits_b} of {n}")
     share = (hits_a + hits_b) / (2 * n)

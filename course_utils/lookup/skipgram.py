@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from course_utils import guards
 from course_utils.lookup.words import WordTable
 
 
@@ -22,6 +23,7 @@ def skip_gram_pairs(tokens: Sequence[int], window: int) -> list[tuple[int, int]]
     >>> skip_gram_pairs([5, 6, 7], window=1)
     [(5, 6), (6, 5), (6, 7), (7, 6)]
     """
+    window = guards.whole("window", window)
     if window < 1:
         raise ValueError(f"window must be at least 1, got {window}")
     return [
@@ -62,6 +64,9 @@ def train_skip_gram(
         ValueError: fewer than two different words, no word has a neighbour, or a
             setting is out of range.
     """
+    dim, negatives = guards.whole("dim", dim), guards.whole("negatives", negatives)
+    epochs, seed = guards.whole("epochs", epochs), guards.whole("seed", seed)
+    learning_rate = guards.number("learning_rate", learning_rate, low=0)
     if dim < 1 or negatives < 1 or epochs < 0:
         raise ValueError(
             f"dim and negatives must be at least 1, epochs at least 0: got {dim}, "

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils import tokenization
+from course_utils import guards, tokenization
 
 
 def one_hot(ids: Tensor, size: int) -> Tensor:
@@ -85,8 +85,8 @@ def untrained_rows(
         The other rows that are no longer than the limit, in order.
 
     Raises:
-        ValueError: ``known`` is empty or not in the table, or ``share`` is not in
-            0 to 1.
+        ValueError: ``known`` is empty or not in the table, ``share`` is not in 0 to 1,
+            or the table holds NaN or infinity.
 
     >>> table = np.array([[0.1], [0.2], [3.0], [0.1], [2.0]])
     >>> untrained_rows(table, known=[0, 1])
@@ -98,6 +98,7 @@ def untrained_rows(
         raise ValueError(f"known rows must be 0 to {len(table) - 1}")
     if not 0 < share <= 1:
         raise ValueError(f"share must be above 0 and at most 1, got {share}")
+    guards.finite("table", table)
     lengths = np.linalg.norm(table, axis=1)
     limit = np.quantile(lengths[list(known)], share)
     return sorted(set(np.flatnonzero(lengths <= limit).tolist()) - set(known))

@@ -14,12 +14,12 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from course_utils import assets
+from course_utils import assets, guards
 
 
 @dataclass(frozen=True)
 class WordTable:
-    """Words and their vectors (words, dim), one row per word."""
+    """Words and their vectors (words, dim), one row per word, to be read only."""
 
     words: Sequence[str]
     vectors: np.ndarray
@@ -37,12 +37,13 @@ class WordTable:
             raise ValueError(f"{twice!r} is there twice: each word has one row")
         if not np.isfinite(self.vectors).all():
             raise ValueError("a vector holds NaN or infinity: its direction is unknown")
+        # Who writes "v = table[word]; v -= other" would change the table for good.
+        object.__setattr__(self, "vectors", _read_only(np.asarray(self.vectors)))
 
     @cached_property
     def directions(self) -> np.ndarray:
-        """The rows scaled to length 1."""
-        lengths = np.linalg.norm(self.vectors, axis=1, keepdims=True)
-        return self.vectors / np.maximum(lengths, 1e-12)
+        """The rows scaled to length 1; a row of zeros stays one."""
+        return _read_only(_unit(self.vectors))
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -50,7 +51,7 @@ class WordTable:
         return {word: row for row, word in enumerate(self.words)}
 
     def __getitem__(self, word: str) -> np.ndarray:
-        """Vector of a word.
+        """Vector of a word, read only: ``.copy()`` it to change it.
 
         Raises:
             KeyError: the table does not have it.
@@ -58,6 +59,26 @@ class WordTable:
         if word not in self.index:
             raise KeyError(f"{word!r} is not one of the {len(self.words):,} words")
         return self.vectors[self.index[word]]
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows of length 1, in float32 at least; rows whose squares overflow as well."""
+    wide = np.asarray(vectors, np.promote_types(vectors.dtype, np.float32))
+    with np.errstate(over="ignore", under="ignore"):
+        lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+        extreme = (lengths > 1e15) | (lengths < 1e-15)
+        if extreme.any():
+            largest = np.abs(wide).max(axis=1, keepdims=True, initial=0)
+            largest[largest == 0] = 1  # a row of zeros stays one
+            wide = np.where(extreme, wide / largest, wide)
+            lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    return wide / np.maximum(lengths, 1e-12)
 
 
 @cache
@@ -91,29 +112,37 @@ def nearest(
         vector: (dim,).
         table: where to look; None means ``minilm_words()``.
         k: how many words.
-        exclude: words that are not wanted, such as the one you started from.
+        exclude: a list of words that are not wanted, such as the one you started from.
 
     Returns:
         ``(word, cosine)``, best first; equal ones in the table's order.
 
     Raises:
+        TypeError: ``exclude`` is one string.
         ValueError: ``k`` is below 1 or above what is left, the dimension is another,
             or the vector is zero or not finite.
     """
     table = minilm_words() if table is None else table
-    vector = np.asarray(vector, dtype=np.float32)
+    if isinstance(exclude, str):
+        raise TypeError(f"exclude is a list of words, such as [{exclude!r}]")
+    k = guards.whole("k", k)
+    vector = np.asarray(vector)
     if vector.shape != (table.vectors.shape[1],):
         raise ValueError(
             f"vector has shape {vector.shape}, the table has dim "
             f"{table.vectors.shape[1]}"
         )
-    length = np.linalg.norm(vector)
-    if not np.isfinite(length) or length == 0:
+    if not np.isfinite(vector).all() or not vector.any():
         raise ValueError("a zero or non-finite vector points nowhere")
+    largest = float(np.abs(vector).max())
+    if not 1e-12 < largest < 1e15:
+        vector = vector.astype(float) / largest
+    vector = vector.astype(np.float32)
+    length = np.linalg.norm(vector)
     barred = [table.index[word] for word in set(exclude) if word in table.index]
     if not 1 <= k <= len(table.words) - len(barred):
         raise ValueError(f"k must be 1 to {len(table.words) - len(barred)}, got {k}")
-    scores = table.directions @ (vector / length)
+    scores = np.array(table.directions @ (vector / length))
     scores[barred] = -np.inf
     best = np.argsort(-scores, kind="stable")[:k]
     return [(table.words[row], float(scores[row])) for row in best]
@@ -171,7 +200,8 @@ def kept_neighbours(vectors: np.ndarray, points: np.ndarray, k: int) -> np.ndarr
         the same loss by rank.
 
     Raises:
-        ValueError: the shapes do not fit, or ``k`` is not 1 to n - 1.
+        ValueError: the shapes do not fit, a number is NaN or infinite, or ``k`` is not
+            1 to n - 1.
 
     >>> square = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
     >>> kept_neighbours(square, square, k=1)
@@ -183,9 +213,12 @@ def kept_neighbours(vectors: np.ndarray, points: np.ndarray, k: int) -> np.ndarr
             f"vectors {vectors.shape} and points {points.shape} must be (n, dim) and "
             "(n, 2) with the same n"
         )
+    k = guards.whole("k", k)
     if not 1 <= k < len(vectors):
         raise ValueError(f"k must be 1 to {len(vectors) - 1}, got {k}")
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    guards.finite("vectors", vectors)
+    guards.finite("points", points)
+    unit = _unit(vectors)
     closeness = unit @ unit.T  # (n, n)
     distance = np.linalg.norm(points[:, None] - points, axis=2)  # (n, n)
     np.fill_diagonal(closeness, -np.inf)

@@ -40,7 +40,8 @@ def token_states(model: MiniLM, texts: Sequence[str]) -> list[Tensor]:
 
     def real(last: Tensor, mask: Tensor) -> list[Tensor]:
         sizes = mask.sum(dim=1)
-        return [rows[:size].clone() for rows, size in zip(last, sizes, strict=True)]
+        wide = last.float()  # bfloat16 would not go into NumPy
+        return [rows[:size].clone() for rows, size in zip(wide, sizes, strict=True)]
 
     return model.read(model.tokenize(texts), real)
 
@@ -89,8 +90,14 @@ def max_sim(question: Tensor, page: Tensor) -> float:
     Args:
         question: (tokens, dim), rows of length 1.
         page: (other tokens, dim), rows of length 1.
+
+    Raises:
+        ValueError: a vector holds NaN or infinity.
     """
-    return float((question @ page.T).max(dim=1).values.sum())
+    scores = question.float() @ page.float().T
+    if not torch.isfinite(scores).all():
+        raise ValueError("a vector holds NaN or infinity: nothing can be found by it")
+    return float(scores.max(dim=1).values.sum())
 
 
 def max_sims(question: Tensor, pages: Sequence[Tensor]) -> np.ndarray:

@@ -17,6 +17,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from course_utils import guards
+
 Item = TypeVar("Item", bound=Hashable)
 
 
@@ -38,7 +40,7 @@ def reciprocal_rank_fusion(
         TypeError: a ranking is a string, whose letters would be fused.
         ValueError: the constant is negative, or a ranking names an item twice.
     """
-    if constant < 0:
+    if not constant >= 0:
         raise ValueError(f"constant must not be negative, got {constant}")
     scores: dict[Item, float] = {}
     for ranking in rankings:
@@ -69,13 +71,15 @@ def mmr(
         Numbers of candidates, in the order in which they are taken.
 
     Raises:
-        ValueError: the shapes do not fit, k is below 1, balance is outside 0 to 1.
+        ValueError: the shapes do not fit, a number is NaN or infinite, k is below 1,
+            balance is outside 0 to 1.
 
     >>> alike = np.array([[1, 0.99, 0], [0.99, 1, 0], [0, 0, 1]])
     >>> mmr([0.9, 0.8, 0.5], alike, 2)
     [0, 2]
     """
-    relevance, similarity = np.asarray(relevance, float), np.asarray(similarity, float)
+    relevance = guards.finite("relevance", relevance)
+    similarity = guards.finite("similarity", similarity)
     n = len(relevance)
     if similarity.shape != (n, n):
         raise ValueError(f"{n} candidates need ({n}, {n}), got {similarity.shape}")
@@ -131,14 +135,28 @@ def costs(
     Returns:
         (t,) sums over the queries.
 
+    Raises:
+        ValueError: not one answer per confidence, a confidence or the price is NaN or
+            infinite, an answer is neither right nor wrong, or a threshold is NaN.
+
     >>> costs([0.2, 0.6], [False, True], 3, [0.0, 0.5, 0.9]).tolist()
     [3.0, 0.0, 1.0]
     """
-    confidence, right = np.asarray(confidence, float), np.asarray(right, bool)
-    if confidence.shape != right.shape:
+    confidence, right = _answers(confidence, right)
+    price = guards.number("wrong_answer", wrong_answer, low=0)
+    limits = np.asarray(thresholds, float)
+    if limits.ndim != 1 or np.isnan(limits).any():
+        raise ValueError(f"thresholds are a list of numbers, got {thresholds!r}")
+    answered = confidence[None, :] >= limits[:, None]
+    return (answered & ~right).sum(1) * price + (~answered & right).sum(1)
+
+
+def _answers(confidence, right) -> tuple[np.ndarray, np.ndarray]:
+    confidence = guards.finite("confidence", confidence)
+    right = guards.truths("right", right)
+    if confidence.ndim != 1 or confidence.shape != right.shape:
         raise ValueError(f"{confidence.shape} confidences for {right.shape} answers")
-    answered = confidence[None, :] >= np.asarray(thresholds, float)[:, None]
-    return (answered & ~right).sum(1) * float(wrong_answer) + (~answered & right).sum(1)
+    return confidence, right
 
 
 def best_threshold(
@@ -149,12 +167,12 @@ def best_threshold(
     Among equals the lowest, which answers most.
 
     Raises:
-        ValueError: there is nothing to learn from.
+        ValueError: there is nothing to learn from; else as ``costs``.
 
     >>> best_threshold([0.2, 0.6, 0.7], [False, True, True], wrong_answer=3)
     0.6
     """
-    if not len(confidence) or not np.isfinite(confidence).all():
+    if not len(confidence):
         raise ValueError("calibrate on at least one query, with finite confidences")
-    tried = np.append(np.unique(np.asarray(confidence, float)), np.inf)
+    tried = np.append(np.unique(guards.finite("confidence", confidence)), np.inf)
     return float(tried[costs(confidence, right, wrong_answer, tried).argmin()])

@@ -8,6 +8,7 @@ new one, never a mixture. One process may write at a time, any number may read.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -17,6 +18,8 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
+
+from course_utils import guards
 
 MANIFEST = "manifest.json"
 _SAVE = re.compile(r"save-[0-9a-f]{16}")
@@ -48,7 +51,7 @@ def write(folder: str | Path, kind: str, facts: Mapping, files: Mapping) -> None
         FileExistsError: the folder holds something else.
         OSError: the disk is full or the folder cannot be written; the old save stands.
     """
-    folder = Path(folder)
+    folder = guards.path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     before = _own_save(folder, kind)
     name = f"save-{secrets.token_hex(8)}"
@@ -96,7 +99,7 @@ def read(folder: str | Path, kind: str) -> tuple[dict, dict[str, bytes]]:
         DamagedIndex: a file is missing, truncated or altered, or another version of
             the course wrote it.
     """
-    folder = Path(folder)
+    folder = guards.path(folder)
     for _ in range(5):
         manifest = _manifest(folder, kind)
         try:
@@ -188,6 +191,9 @@ def _sync_folder(folder: Path) -> None:
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
+        except OSError as error:  # some shared and network folders know no such call
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+                raise
         finally:
             os.close(handle)
 

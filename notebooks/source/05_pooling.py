@@ -381,6 +381,7 @@ traps.groupby("kind").mean().round(2).sort_values("mean").rename_axis(None)
 pages, answers = corpora.load_runbooks(), corpora.load_relevance()
 queries = [query for query in corpora.load_queries() if query.kind != "unanswerable"]
 with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always", UserWarning)
     shelf = read([page.text for page in pages], keep=slice(-1, None))
 print("warning:", caught[0].message)
 searched = read([query.text for query in queries], keep=slice(-1, None))
@@ -845,6 +846,7 @@ print("your model = sentence-transformers:", np.allclose(mine, theirs, atol=1e-6
 strange = ["", " ", "🎉💀", "日本語のテキスト", "Η γάτα", "[SEP] as [MASK] text", "a\x00b",
            "word " * 10_000, "x" * 5_000, *sentences.values()]
 with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always", UserWarning)
     ours = model.encode(strange)
 print("warning:", caught[0].message)
 print("equal to 1e-5 on all:", np.allclose(ours, library.encode(strange), atol=1e-5))
@@ -970,6 +972,7 @@ check("5.7", diagnose)
 page = next(p.text for p, row in zip(pages, shelf[1]) if row.all())  # fills the limit
 do, never = page + "\nRestart the service.", page + "\nNever restart the service."
 with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always", UserWarning)
     first, second = model.encode([do, never])
 print(f"cosine {first @ second:.6f}, equal: {np.allclose(first, second, atol=1e-6)}")
 print("warning:", caught[0].message)

@@ -710,6 +710,7 @@ claim("C053", f"among 0 to 12 others: {thin.round(2)}", bool(thin[-1] < thin[0] 
 # %%
 long_text, library = " ".join(filler[:30]), assets.sentence_transformer()
 with warnings.catch_warnings(record=True) as heard:
+    warnings.simplefilter("always", UserWarning)
     read = library.encode([long_text, f"{long_text} {fact}"])
     silent = bool(np.array_equal(*read)) and not heard
     wide = encoder.MiniLM.load()

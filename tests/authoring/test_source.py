@@ -5,6 +5,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course_utils.authoring import source
+from course_utils.authoring.pulling import percent, pull
 from course_utils.authoring.source import (
     BEGIN,
     END,
@@ -13,8 +14,6 @@ from course_utils.authoring.source import (
     edition_of,
     number,
     path_of,
-    percent,
-    pull,
     read_source,
     solved_text,
     student_text,

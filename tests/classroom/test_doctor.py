@@ -221,8 +221,9 @@ def test_another_version_than_tested_is_no_obstacle_but_is_said(packages):
     assert "torch 2.14.0 (tested: 2.13.0)" in finding.what
 
 
-def test_the_build_for_the_cpu_is_the_tested_version(packages):
-    assert len(packages(["torch>=2.6"], {"torch": "2.13.0+cpu"})) == 1
+@pytest.mark.parametrize("build", ["", "+cpu", "+cu130", "+rocm7.1"])
+def test_every_build_of_the_tested_version_is_the_tested_version(packages, build):
+    assert len(packages(["torch>=2.6"], {"torch": f"2.13.0{build}"})) == 1
 
 
 @pytest.mark.parametrize(

@@ -389,3 +389,15 @@ def test_images_stand_in_rows_behind_their_names():
 def test_rows_of_images_that_are_not_equally_long_are_refused(rows):
     with pytest.raises(ValueError, match="equally long"):
         plots.image_rows(rows, "None")
+
+
+def test_bars_with_equal_shortened_labels_stay_apart():
+    """Two long names that are cut to the same text are two bars, not one."""
+    start = "x" * 300
+    fig, ax = plots.bars({f"{start}a": 3, f"{start}b": 5, "short": 1}, "Three", "count")
+    widths = sorted(bar.get_width() for bar in ax.patches)
+    places = {round(bar.get_y(), 3) for bar in ax.patches}
+    assert (widths, len(places)) == ([1, 3, 5], 3)
+    shown = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert len(shown) == 3 and shown[0] == shown[1] != shown[2] == "short"
+    plots.plt.close(fig)

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "course_utils"
 # From left to right; what stands in one group does not import each other.
 STREET = (
+    ("guards",),
     ("assets",),
     ("corpora",),
     ("tokenization",),

@@ -209,7 +209,7 @@ def test_commas_quotes_entities_and_backslashes_of_ag_news_are_mended(write):
         "are seeing green again."
     )
     assert oil.title == 'Oil & "tech" news'
-    assert oil.description == "Prices rose $5 <b>today</b>, it's said."
+    assert oil.description == "Prices rose $5 today, it's said."
     assert title.text == "A title. Two lines."
 
 
@@ -430,7 +430,8 @@ class TestChoosing:
 @pytest.mark.parametrize("row", ["m2,x,Hello\n", "m2,x,Hello,\n", "m2,x,Hello,a,b\n"])
 def test_a_sentence_that_lacks_a_language_is_refused(data, row):
     (data / "multilingual.csv").write_text(f"id,topic,en,de\nm1,x,Hi,Hallo\n{row}")
-    with pytest.raises(CorpusError, match=r"multilingual\.csv line 3: a language"):
+    reason = "a language|column 'de' is missing|more values"
+    with pytest.raises(CorpusError, match=rf"multilingual\.csv line 3: ({reason})"):
         corpora.load_multilingual()
 
 

@@ -38,7 +38,7 @@ class Tiny(nn.Module):
 
     def __init__(self, seed=0, dropout=0.3):
         super().__init__()
-        self.head = classifier._head(3, 2, seed)
+        self.head = classifier.head_of(3, 2, seed)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, inputs, mask):

@@ -1,6 +1,7 @@
 """Text to ids and back: by hand, by property, and against the libraries."""
 
 import json
+import time
 from collections import Counter
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ from course_utils.tokenization import (
     PATTERN,
     audit_terms,
     best_pair,
+    bpe,
     html_to_text,
     merge,
     normalise,
@@ -834,3 +836,16 @@ def test_an_accent_behind_a_zero_width_space_is_composed():
 )
 def test_normalising_twice_changes_nothing(text):
     assert normalise(normalise(text)) == normalise(text)
+
+
+def test_one_huge_chunk_is_learnt_as_the_clear_way_does_and_no_slower():
+    """A text that no pattern cuts: every merge would read the whole of it."""
+    text = " ".join(a.text for a in corpora.load_news("test")[:60])
+    seconds = {}
+    for train in (bpe.recount_bpe, bpe.train_bpe):
+        begun = time.process_time()
+        merges = train(text, 256 + 60, pattern=r"(?s).+").merges
+        seconds[train] = time.process_time() - begun, list(merges.items())
+    (slow, right), (fast, mine) = seconds.values()
+    assert mine == right
+    assert fast < slow
