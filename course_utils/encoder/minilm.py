@@ -11,7 +11,6 @@ Library: ``sentence_transformers.SentenceTransformer``. Papers: Wang et al. 2020
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TypeVar
@@ -21,21 +20,16 @@ import torch
 from torch import Tensor, nn
 
 from course_utils import assets, attention, lookup, pooling
-from course_utils.encoder import threads, tracing
+from course_utils.encoder import reading, threads, tracing
 from course_utils.encoder.batching import batches, pad
 from course_utils.encoder.change import UNCHANGED, Change
 from course_utils.encoder.identity import digest
-from course_utils.encoder.protocol import listed
 from course_utils.encoder.tracing import Trace
 
 # A batch of so few tokens is read as fast by one thread as by two (bench/threads.py).
 LIGHT = 32
 
 Kept = TypeVar("Kept")
-
-
-class TruncationWarning(UserWarning):
-    """Texts were longer than the limit, and their ends were not read."""
 
 
 class MiniLM(nn.Module):
@@ -118,25 +112,7 @@ class MiniLM(nn.Module):
         Raises:
             TypeError: one string instead of a list, or an entry that is no string.
         """
-        texts = listed(texts)
-        if not texts:
-            return []
-        read = list(map(assets.encodable, texts))
-        found = [one.ids for one in assets.fast_tokenizer().encode_batch_fast(read)]
-        cut = sum(len(ids) > self.max_tokens for ids in found)
-        if cut:
-            warnings.warn(
-                f"texts with more than {self.max_tokens} tokens: {cut} of {len(texts)};"
-                " what lies behind was not read",
-                TruncationWarning,
-                stacklevel=3,
-            )
-            keep = self.max_tokens - 1
-            found = [
-                ids if len(ids) <= self.max_tokens else [*ids[:keep], ids[-1]]
-                for ids in found
-            ]
-        return found
+        return reading.token_ids(texts, self.max_tokens)
 
     def embed(self, ids: Tensor, change: Change = UNCHANGED) -> Tensor:
         """Lookup, positions, layer norm: (batch, tokens) -> (batch, tokens, dim).
