@@ -163,8 +163,8 @@ check("4.1", attend)
 # From here on we use `attention.scaled_dot_product_attention`, which also refuses shapes
 # that cannot be meant. Now a real one: **head** 2 of layer 0, one of twelve attentions
 # side by side. It owns a slice of each matrix; `nn.Linear` stores them transposed,
-# (outputs, inputs), and adds a bias. Loops, module,
-# torch and the model itself must agree.
+# (outputs, inputs), and adds a bias. Loops, module, torch and the model itself must
+# agree.
 
 # %%
 cat, block = traces["cat"], model.layers[0].attention
@@ -333,13 +333,14 @@ ends = [model.trace(sentences[key], one_way).hidden[-1, 1]
 print(f"the two 'the': causal {pooling.cosine(*ends):.2f}, "
       f"both ways {cosines[-1]:.2f}")
 vectors = model.encode(list(sentences.values()), change=one_way)
-near = [float(v @ trace.vector) for v, trace in zip(vectors, traces.values())]
+near = [float(trace.vector.numpy() @ vector)
+        for trace, vector in zip(traces.values(), vectors)]
 print(f"texts to themselves: cosine {min(near):.2f} to {max(near):.2f}")
 
 # %% [markdown]
 # *Read the output.* With the causal mask the two *the* stay **one** vector: what comes
-# later cannot reach them. That is all that separates GPT's attention from BERT's, and
-# why a writing model can keep the keys and values of what it has read.
+# later cannot reach them. This mask is what separates GPT's attention from BERT's, and
+# the reason why a writing model can keep the keys and values of what it has read.
 #
 # ## Heads
 #
@@ -448,9 +449,10 @@ sizes = {"attention": count(layer.attention), "ffn": count(layer.feed_forward)}
 print(", ".join(f"{name} {size:,} parameters" for name, size in sizes.items()))
 nudged = states.clone()
 nudged[0, 3] += 1.0
-for part in (lambda h: layer.attention(h)[0], layer.feed_forward):
+for name, part in (("attention", lambda h: layer.attention(h)[0]),
+                   ("ffn", layer.feed_forward)):
     moved = (part(states) - part(nudged)).abs().amax(dim=-1) > 1e-5  # (1, 9)
-    print(f"{int(moved.sum())} of {moved.numel()} tokens notice", end="; ")
+    print(f"{name}: {int(moved.sum())} of {moved.numel()} tokens notice")
 share = sizes["ffn"] / count(layer)
 claim("C108", f"{share:.0%} of a block", share < 0.5)
 
@@ -549,14 +551,15 @@ for norm in ("norm", "no norm"):
         gone[norm] = bool(first < 0.001)  # in the end: without residual
 columns = ["first block", "last block", "cosine of two tokens"]
 print(pd.DataFrame.from_dict(table, "index", columns=columns).to_string())
-claim("C112", f"first block without: gone with norms {gone['norm']}, "
-      f"without norms {gone['no norm']}",
+left = {norm: "nothing" if lost else "some" for norm, lost in gone.items()}
+claim("C112", f"gradient at the first block, no residual: {left['norm']} with norms, "
+      f"{left['no norm']} without",
       "partly" if gone["no norm"] and not gone["norm"] else gone["norm"])
 
 # %% [markdown]
 # *Read the output.* Without norms nothing reaches the first block unless residuals carry
-# it. With norms, as in every transformer, it gets its gradient either way. What is lost
-# there is something else: all tokens of a text become **one** vector, means of means of
+# it. With norms, as in every transformer, it gets one either way, if a smaller one. What
+# is lost there is something else: all tokens of a text become **one** vector, means of
 # means. Queries then have nothing left to choose between, and the last block's starve.
 #
 # ## The real weights in your block
@@ -673,7 +676,7 @@ explore(head_view, layer=(0, 5), head=(0, 11), text=pod,
 
 # %% [markdown]
 # *Read the output.* A head for the previous token, one for the next, one that stares at
-# `[CLS]`, and one that leads pieces of a cut word to the next piece. Beware of the third
+# `[CLS]`, and one that leads first pieces of a cut word to the next. Beware of the third
 # kind: a bright column is what catches the eye. What is it worth?
 #
 # ### Exercise 4.6 · What was handed over (core, 10 minutes)
@@ -729,7 +732,7 @@ pictures.by_layer(lines, "What is [CLS] worth?")
 
 # %% [markdown]
 # *Read the output.* Much looked at, little handed over, and what enters any block there
-# is nearly the same vector in every text. So `[CLS]` is a place to look at when there is
+# is nearly the same vector in every text. `[CLS]` fits a place to look at when there is
 # nothing to look for: weights must sum to 1.
 #
 # ## Take something away
@@ -775,14 +778,14 @@ for which, pairs in sets.items():
     lost = np.percentile((rho[0] - rho)[:, 1:], [2.5, 97.5], axis=1).T
     columns[which] = [f"{way[0]:.2f}" for way in rho]
     columns[f"{which}, lost"] = [f"{a:+.2f} to {b:+.2f}" for a, b in lost]
-pd.DataFrame(columns, list(ways))
+pd.DataFrame(columns, list(ways)).replace("+0.00 to +0.00", "–")
 
 # %% [markdown]
 # *Read the output.* `[SEP]` hidden: no loss is shown. `[CLS]` hidden: on the hard pairs
 # the loss is of the size of switching off **all** heads. Common words mislead there, so
 # lookup rows are worth nothing: what ranks these pairs right, the blocks brought. On the
 # natural pairs common words guide, and lookup rows come far; hiding `[CLS]` costs there,
-# too. A token that hands over nothing is still needed, as the place where nothing is.
+# too. One reading: whoever finds nothing needs a place to look at. Not tested here.
 #
 # ## Head by head
 #
@@ -866,7 +869,7 @@ def explain(trace, given):
 
 effects = [left_out(trace) for trace in read]
 table = [effects[0], *explain(read[0], given[0])]
-pd.DataFrame(torch.stack(table).T.numpy(), read[0].tokens[1:-1],
+pd.DataFrame(torch.stack(table).T.double().numpy(), read[0].tokens[1:-1],
              ["leave one out", *rules]).round(2)
 
 # %% [markdown]
@@ -886,7 +889,8 @@ for i, name in enumerate(rules):
                   f"{less:+.2f} to {more:+.2f}")
 reveal("explains", rules[int(rho.mean(0).argmax())])
 columns = ["mean Spearman", "95 %", "better than rarity by"]
-pd.DataFrame.from_dict(rows, "index", columns=columns)
+pd.DataFrame.from_dict(rows, "index", columns=columns).replace(
+    "+0.00 to +0.00", "–")
 
 # %% [markdown]
 # *Read the output.* Both slogans fail. Attention does follow the effect, far from chance.
