@@ -190,8 +190,8 @@ print(f"previous token gets at least {weights.diagonal(-1).min():.2f}")
 # ## Why divide by √d?
 #
 # A dot product of random vectors is a sum of d terms: its spread grows like √d. The
-# softmax feels differences. Ten keys, random vectors: what becomes of the weights when d
-# grows and nobody divides? **Entropy** says how spread out they are (in nats, its unit
+# softmax feels differences. Take ten keys, all random: what becomes of the weights when
+# d grows and nobody divides? **Entropy** says how spread out they are (in nats, its unit
 # with the natural logarithm): 0 when one key has all, most when all have the same.
 
 # %%
@@ -314,9 +314,9 @@ print(f"only taken away: row sums from {taken.sum(dim=1).min():.2f}")
 pictures.looks(hidden, ["the", "cat", "sat", "down"], "causal")
 
 # %% [markdown]
-# *Read the output.* Equal, if the second way shares out again. One sum is missing, and
-# the rows are too small: a patient further down has just that. Put a causal mask into
-# MiniLM. What happens to the two *the*, which stand before everything that differs?
+# *Read the output.* Equal, if the second way shares out again. If it does not, the rows
+# are too small: a patient further down has just that. Now put a causal mask into MiniLM.
+# What happens to the two *the*, which stand before everything that differs?
 
 
 # %%
@@ -375,7 +375,7 @@ def split_heads(x, heads):
 check("4.3", split_heads)
 
 # %% [markdown]
-# Here is the whole class, as the model uses it: open it below the output. Is one head
+# Below the next cell is the whole class, as the model uses it: open it. Is one head
 # after the other the same as all at once, and the same as torch with our weights? (In
 # training, libraries also apply **dropout**: a random part of the weights is set to 0, so
 # that no head leans on a single token. When a model is used, it is off.)
@@ -519,8 +519,8 @@ claim("C111", f"with MiniLM's weights: cosine {max(near):.1f} to the truth",
 #
 # And what is the adding for? "Against vanishing gradients." Take 24 random blocks, with
 # and without residuals, with and without layer norms. Three things to watch: the gradient
-# that reaches the **first** block, the one at the **last** block's query map, and how
-# alike two tokens have become. Which of them will suffer?
+# at the query map of the **first** block, at that of the **last**, and how alike two
+# tokens have become. Which of them will suffer?
 
 
 # %%
@@ -552,7 +552,7 @@ for norm in ("norm", "no norm"):
 columns = ["first block", "last block", "cosine of two tokens"]
 print(pd.DataFrame.from_dict(table, "index", columns=columns).to_string())
 left = {norm: "nothing" if lost else "some" for norm, lost in gone.items()}
-claim("C112", f"gradient at the first block, no residual: {left['norm']} with norms, "
+claim("C112", f"no residual, gradient: {left['norm']} with norms, "
       f"{left['no norm']} without",
       "partly" if gone["no norm"] and not gone["norm"] else gone["norm"])
 
