@@ -782,10 +782,9 @@ pd.DataFrame(columns, list(ways)).replace("+0.00 to +0.00", "–")
 
 # %% [markdown]
 # *Read the output.* `[SEP]` hidden: no loss is shown. `[CLS]` hidden: on the hard pairs
-# the loss is of the size of switching off **all** heads. Common words mislead there, so
-# lookup rows are worth nothing: what ranks these pairs right, the blocks brought. On the
-# natural pairs common words guide, and lookup rows come far; hiding `[CLS]` costs there,
-# too. One reading: whoever finds nothing needs a place to look at. Not tested here.
+# the loss is of the size of switching off **all** heads, and lookup rows are worth nothing
+# there: what ranks these pairs right, the blocks brought. On the natural pairs, whose
+# common words guide, lookup rows come far; hiding `[CLS]` costs there, too. One reading: whoever finds nothing needs a place to look at. Not tested here.
 #
 # ## Head by head
 #
@@ -818,9 +817,9 @@ explore(ablation_map, twin=[{"text": "all texts"}, {"text": "nasty"}],
         text=["all texts", *sentences])
 
 # %% [markdown]
-# *Read the output.* Most heads can go one by one without a trace; those of the last block
-# cannot: no block comes after them. Now the sharp tables. Layers differ in both, so
-# compare heads **within** a layer; what would chance give, heads shuffled in each layer?
+# *Read the output.* Most heads can go one by one and hardly leave a trace; many of the
+# last block cannot, and no block comes after them. Now the sharp tables. Layers differ in
+# both, so compare heads **within** a layer; what do heads shuffled in each layer give?
 
 # %%
 entropies = [attention.entropy(t.attention).mean(-1) for t in read]
@@ -838,7 +837,7 @@ print(f"mean of the layers {np.mean(within):+.2f}; "
 # %% [markdown]
 # *Read the output.* Over all heads sharp seems to mean *un*important. Layer by layer the
 # sign changes, and the mean within layers lies inside what chance gives: a relation is
-# **not shown**. The strong number came from mixing layers.
+# **not shown**. Much of the strong number came from mixing layers.
 #
 # ## Is attention an explanation?
 #
