@@ -738,7 +738,9 @@ pictures.by_layer(lines, "What is [CLS] worth?")
 # ## Take something away
 #
 # Pictures suggest, cuts tell. We hide one token from everybody. Does the cosine still rank
-# pairs as people do, the hard ones, whose common words mislead, and the natural ones?
+# pairs as people do, the hard ones, whose common words mislead, and the natural ones? The
+# table has Spearman's correlation with people's grades, and a 95 % interval for what each
+# cut costs, over pairs drawn again and again. Which cut hurts more, `[CLS]` or `[SEP]`?
 
 # %%
 def without(piece):
