@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from course_utils.classroom import plots
-from course_utils.encoder import Trace
+
+if TYPE_CHECKING:
+    from course_utils.encoder import Trace
 
 HIDDEN = "�"  # what the picture's font cannot show
 
