@@ -166,6 +166,24 @@ def test_attention_without_positions_follows_a_permutation(heads):
     torch.testing.assert_close(heads(x[:, order])[0], heads(x)[0][:, order])
 
 
+def test_a_causal_mask_lets_nothing_through_from_later_tokens(heads):
+    past = torch.ones(5, 5).tril().bool()
+    x = draw(1, 5, 6)
+    changed = x.clone()
+    changed[0, 3] += 1
+    moved = (heads(x, past)[0] - heads(changed, past)[0]).abs().amax(-1)[0] > 1e-6
+    assert moved.tolist() == [False, False, False, True, True]
+
+
+def test_the_causal_mask_is_the_one_of_torch():
+    q, k, v = draw(3, 2, 4, 6)
+    ours, weights = scaled_dot_product_attention(q, k, v, torch.ones(4, 4).tril() > 0)
+    torch.testing.assert_close(
+        ours, functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+    )
+    assert torch.equal(weights, weights.tril())
+
+
 def test_value_lengths_measure_what_each_head_hands_over(heads):
     x = draw(2, 5, 6)
     lengths = heads.value_lengths(x)

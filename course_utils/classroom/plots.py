@@ -213,10 +213,12 @@ def heatmap(
     title: str,
     diverging: bool = False,
     digits: int | None = 2,
+    cell: tuple[float, float] = (0.62, 0.42),
 ) -> tuple[Figure, Axes]:
     """A matrix as colours, with the numbers in the cells unless ``digits`` is None.
 
-    ``diverging`` centres the colour map at 0, for values that have a sign.
+    ``diverging`` centres the colour map at 0, for values that have a sign; ``cell`` is
+    the width and height of one entry in inches.
 
     Raises:
         ValueError: the labels do not fit the matrix.
@@ -229,7 +231,7 @@ def heatmap(
             f"matrix {matrix.shape} needs as many labels, "
             f"got {len(rows)} rows and {len(columns)} columns"
         )
-    size = (1.8 + 0.62 * len(columns), 1.0 + 0.42 * len(rows))
+    size = (1.8 + cell[0] * len(columns), 1.0 + cell[1] * len(rows))
     fig, ax = plt.subplots(figsize=size)
     limit = float(np.abs(matrix).max()) or 1.0
     scale = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if diverging else {}

@@ -215,6 +215,11 @@ def test_without_digits_there_is_a_scale_instead():
     assert texts(ax) == [] and len(fig.axes) == 2
 
 
+def test_the_size_of_an_entry_can_be_chosen():
+    small, large = (heat(cell=(size, size))[0].get_size_inches() for size in (0.2, 0.5))
+    assert np.allclose(large - small, [3 * 0.3, 2 * 0.3])
+
+
 def test_a_map_of_signed_values_is_centred_at_zero():
     _, ax = heat(((-1, 3, 0), (0, 0, 0)), diverging=True)
     norm = ax.images[0].norm

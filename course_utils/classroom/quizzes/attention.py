@@ -20,8 +20,8 @@ QUESTIONS = (
         {
             "Next to nothing": "Its value is very short in nearly every head: a way to "
             "look at nothing, since the weights must sum to 1.",
-            "A summary of the sentence": "It is almost the same vector in every "
-            "sentence until the last layer, so it can hardly summarise one.",
+            "A summary of the sentence": "What enters any block there is almost the "
+            "same vector in every sentence, so it can hardly summarise one.",
             "Whatever the query asked for": "A query chooses where to look, not what "
             "is handed over: that is the value.",
         },
@@ -33,7 +33,7 @@ QUESTIONS = (
             "Yes, the interval is far from zero": "So is the interval of a rule that "
             "only asks how rare a word is and never looks at the model.",
             "Compared with what?": "With a baseline that knows nothing of this model. "
-            "Raw weights are no better than it; weights times value lengths are.",
+            "That raw weights beat it is not shown; weights times value lengths do.",
             "No, attention never explains": "A slogan as well: what is handed over "
             "follows the effect more closely than rarity does.",
         },
