@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab test fast nb notebooks text verify pull nbtest lint site binder colab bench \
+.PHONY: help env lab test fast nb notebooks text terms verify pull nbtest lint site binder colab bench \
   checksums doctor clean
 
 help:  ## list the targets
@@ -52,6 +52,9 @@ nb: $(STAMP)  ## build one: make nb NB=01
 
 text: $(STAMP)  ## only texts changed, no code: make text NB=01 (nothing is executed)
 	@$(BIN)/python -m course_utils.authoring build --text $(NB)
+
+terms: $(STAMP)  ## link the first bold use of every glossary term in the sources
+	@$(BIN)/python -m course_utils.authoring terms
 
 verify: $(STAMP)  ## rebuild everything and compare every byte, figures included
 	@$(BIN)/python -m course_utils.authoring build --check $(NB)

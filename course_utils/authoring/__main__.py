@@ -12,6 +12,7 @@ from course_utils.authoring.build import (
     sources,
     write_atomically,
 )
+from course_utils.authoring.glossary import linked_source
 from course_utils.authoring.lab import open_lab
 from course_utils.authoring.pulling import pull
 from course_utils.authoring.source import (
@@ -21,6 +22,7 @@ from course_utils.authoring.source import (
     editions,
     path_of,
 )
+from course_utils.classroom.glossary import PAGE
 
 
 def _changed(source, edition) -> bool:
@@ -64,6 +66,16 @@ def _pull(number: str) -> int:
     return 0
 
 
+def _link_terms() -> int:
+    for source in sources():
+        text = source.read_text(encoding="utf-8")
+        linked = linked_source(text)
+        if linked != text and source.stem != PAGE:
+            write_atomically(source, linked)
+            print(f"{source.relative_to(ROOT)}: terms linked; now: make text")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one of the commands and return its exit code."""
     parser = argparse.ArgumentParser(prog="course_utils.authoring", description=__doc__)
@@ -80,6 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     lab.add_argument("arguments", nargs=argparse.REMAINDER)
     commands.add_parser("site", help="static pages into build/site")
     commands.add_parser("binder", help="write binder/requirements.txt anew")
+    commands.add_parser("terms", help="link the first bold use of every term")
     chosen = parser.parse_args(arguments)
     if chosen.command == "build" and chosen.text:
         return build_texts(chosen.number)
@@ -87,6 +100,8 @@ def main(arguments: list[str] | None = None) -> int:
         return build(chosen.number, chosen.check)
     if chosen.command == "pull":
         return _pull(chosen.number)
+    if chosen.command == "terms":
+        return _link_terms()
     if chosen.command == "site":
         return site.build_site()
     if chosen.command == "binder":

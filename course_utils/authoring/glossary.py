@@ -1,4 +1,4 @@
-"""The glossary's page, and the links to it from the words that a notebook defines."""
+"""The glossary's page, and the links to it from the words that a source defines."""
 
 from __future__ import annotations
 
@@ -29,6 +29,38 @@ def link_terms(text: str, linked: set[str]) -> str:
     return "".join(
         part if i % 2 else _BOLD.sub(link, part) for i, part in enumerate(parts)
     )
+
+
+def linked_source(text: str) -> str:
+    """A source in which the first bold use of every term is a link.
+
+    Args:
+        text: a percent script; its code cells stay as they are.
+    """
+    linked = _already(text)
+    cells = re.split(r"(?m)^(?=# %%)", text)
+    return "".join(
+        _linked_cell(cell, linked) if cell.startswith("# %% [markdown]") else cell
+        for cell in cells
+    )
+
+
+def _already(text: str) -> set[str]:
+    found = re.findall(rf"\[\*\*([^*]+)\*\*\]\({PAGE}\.ipynb", text)
+    terms = (known(re.sub(r"\n# ?", " ", word)) for word in found)
+    return {term.term for term in terms if term}
+
+
+def _linked_cell(cell: str, linked: set[str]) -> str:
+    """Behind its first line, a text cell is a block of comments."""
+    head, block, rest = re.match(
+        r"([^\n]*\n)((?:#[^\n]*\n?)*)(.*)", cell, re.DOTALL
+    ).groups()
+    text = link_terms(re.sub(r"(?m)^# ?", "", block), linked)
+    rows = text.split("\n")
+    marked = [f"# {row}" if row else "#" for row in rows[:-1]]
+    last = [f"# {rows[-1]}"] if rows[-1] else [""]
+    return head + "\n".join([*marked, *last]) + rest
 
 
 def page() -> list[str]:

@@ -91,6 +91,7 @@ def pull(path: Path, edition: str) -> str:
         elif cell.cell_type == "markdown" and edition == "solutions":
             kept = cell.source.replace("](../../", "](../")
             kept = kept.replace("](../images/", "](images/")
+            kept = re.sub(r"\]\(\.\./(9\d_\w+\.ipynb)", r"](\1", kept)
         else:
             kept = cell.source
             strangers += [first] if cell.cell_type == "code" else []

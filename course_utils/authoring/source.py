@@ -117,7 +117,8 @@ def solved_text(text: str) -> str:
 def _solved_markdown(text: str) -> str:
     """Relative links of a cell, seen from ``notebooks/solutions/``."""
     text = re.sub(r"\]\(\.\./", "](../../", text)
-    return re.sub(r"\]\(images/", "](../images/", text)
+    text = re.sub(r"\]\(images/", "](../images/", text)
+    return re.sub(r"\]\((9\d_\w+\.ipynb)", r"](../\1", text)  # of one edition
 
 
 def _edition_text(cell: NotebookNode, edition: str) -> str:
@@ -149,6 +150,21 @@ def read_source(path: Path) -> list[NotebookNode]:
     return cells
 
 
+def _generated(text: str) -> NotebookNode:
+    cell = new_markdown_cell(text)
+    cell.metadata.tags = ["generated"]
+    return cell
+
+
+def _page(stem: str) -> list[str]:
+    """What a work of reference takes from the data: the glossary, its terms."""
+    if stem != "91_glossary":
+        return []
+    from course_utils.authoring.glossary import page
+
+    return page()
+
+
 def edition_of(path: Path, edition: str) -> NotebookNode:
     """Make one edition of a source, not yet executed, with its generated cells.
 
@@ -175,6 +191,7 @@ def edition_of(path: Path, edition: str) -> NotebookNode:
             made[-1].metadata.tags = list(tags)
         if len(made) == 1:
             made.append(_links(path.stem, edition))
+    made += [_generated(text) for text in _page(path.stem)]
     notebook = new_notebook(cells=number(made))
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     notebook.metadata = nbformat.from_dict(

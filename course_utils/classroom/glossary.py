@@ -29,8 +29,8 @@ def known(word: str) -> Term | None:
 
 
 def letter(term: Term) -> str:
-    """The heading that a term stands under in the glossary."""
-    return term.term.strip("[]")[0].upper()
+    """The heading that a term stands under: small, since sites make anchors small."""
+    return term.term.strip("[]")[0].lower()
 
 
 class Definition:

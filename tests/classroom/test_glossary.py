@@ -53,7 +53,7 @@ def test_a_hostile_term_is_inert(text):
 def test_the_first_bold_use_of_a_term_becomes_a_link():
     linked = set()
     text = link_terms("A **cosine**, a **Cosine**.", linked)
-    assert text == "A [**cosine**](91_glossary.ipynb#C), a **Cosine**."
+    assert text == "A [**cosine**](91_glossary.ipynb#c), a **Cosine**."
     assert linked == {"cosine"}
     assert link_terms("**cosine**", linked) == "**cosine**"
 
