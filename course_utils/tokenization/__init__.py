@@ -21,5 +21,5 @@ from course_utils.tokenization.unigram import (
     train_unigram,
 )
 from course_utils.tokenization.wordpiece import (
-    Learnt, join, letters, pair_scores, train_wordpiece, wordpiece,
+    Learnt, count_words, join, letters, pair_scores, train_wordpiece, wordpiece,
 )

@@ -12,9 +12,12 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from course_utils.tokenization.bpe import merge
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 MARK = "##"
 Pair = tuple[str, str]
@@ -203,3 +206,18 @@ def train_wordpiece(
                 cuts[number] = merge(cuts[number], best, join(*best))
                 count(number, times[number])
     return Learnt(list(born), merges)
+
+
+def count_words(text: str, tokenizer: Tokenizer) -> Counter[str]:
+    """Count the words of a text as the first two stages of a tokenizer leave them.
+
+    Args:
+        text: any string.
+        tokenizer: a tokenizer of the library with a normaliser and a pre-tokeniser,
+            such as ``assets.tokenizer().backend_tokenizer``.
+
+    Returns:
+        word -> how often it occurs, in the order of first meeting.
+    """
+    clean = tokenizer.normalizer.normalize_str(text)
+    return Counter(w for w, _ in tokenizer.pre_tokenizer.pre_tokenize_str(clean))
