@@ -552,8 +552,8 @@ from math import log, prod
 
 counts = Counter()
 for word, times in corpus.items():
-    for start, end in combinations(range(len(word) + 1), 2):
-        part = word[start:end]
+    for begin, end in combinations(range(len(word) + 1), 2):
+        part = word[begin:end]
         if any(part in longer and part != longer for longer in corpus):
             counts[part] += times
 share = {part: Fraction(n, counts.total()) for part, n in counts.items()}
@@ -788,9 +788,9 @@ claim("C301", f"o200k: cheaper than English: {cheaper or 'none of ten'}",
 page, query = "Lunch at the CAFÉ “Déjà  Vu”, by the harbour", "cafe deja vu"
 wanted, reading = set(minilm.encode(query)), library.encode(page)
 marked = page
-for token, (start, end) in reversed(list(zip(reading.ids, reading.offsets))):
+for token, (begin, end) in reversed(list(zip(reading.ids, reading.offsets))):
     if token in wanted:
-        marked = f"{marked[:start]}«{marked[start:end]}»{marked[end:]}"
+        marked = f"{marked[:begin]}«{marked[begin:end]}»{marked[end:]}"
 print("found by its letters:", query in page, "| by its tokens:", marked)
 
 # %% [markdown]

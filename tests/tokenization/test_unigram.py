@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from itertools import combinations
 from math import exp, fsum, inf, log
 
 import pytest
@@ -34,7 +33,7 @@ scores = st.dictionaries(
 
 @pytest.fixture(scope="module")
 def words():
-    news = "\n".join(article.text for article in corpora.load_news("train")[:300])
+    news = "\n".join(article.text for article in corpora.load_news("train")[:120])
     return count_words(news, assets.tokenizer().backend_tokenizer)
 
 
@@ -109,7 +108,7 @@ def test_a_model_without_pieces_is_refused():
 
 
 def test_every_word_of_the_news_is_cut_as_by_the_library(words):
-    pieces, library = library_trained(words, 600, 2)
+    pieces, library = library_trained(words, 300, 2)
     model = Unigram(pieces)
     for word in words:
         assert model.cut(word) == library.encode(word).tokens
@@ -196,21 +195,21 @@ def test_the_size_of_the_seeds_is_bounded_but_not_by_characters():
 
 
 def test_training_gives_the_pieces_and_scores_of_the_library(words, seeds):
-    theirs, _ = library_trained(words, 600, 2)
-    mine = train_unigram(words, 600, seeds, like_library=True).scores
+    theirs, _ = library_trained(words, 300, 2)
+    mine = train_unigram(words, 300, seeds, like_library=True).scores
     assert mine == pytest.approx(theirs, abs=1e-8)
 
 
 def test_counting_the_replacements_rightly_gives_others(words, seeds):
-    theirs, _ = library_trained(words, 600, 2)
-    mine = train_unigram(words, 600, seeds).scores
+    theirs, _ = library_trained(words, 300, 2)
+    mine = train_unigram(words, 300, seeds).scores
     assert len(mine) == len(theirs)
     assert 0 < len(mine.keys() - theirs.keys()) < 60
 
 
 def test_training_needs_no_seeds(words):
-    model = train_unigram(words, 300)
-    assert len(model.scores) == 299  # and the unknown
+    model = train_unigram(words, 200)
+    assert len(model.scores) == 199  # and the unknown
     assert all("".join(model.cut(word)) == word for word in words)
     assert {c for word in words for c in word} <= model.scores.keys()
 

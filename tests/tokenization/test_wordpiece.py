@@ -40,7 +40,7 @@ def library_trained(words, vocab_size):
 
 @pytest.fixture(scope="module")
 def words():
-    news = "\n".join(article.text for article in corpora.load_news("train")[:300])
+    news = "\n".join(article.text for article in corpora.load_news("train")[:120])
     return count_words(news, assets.tokenizer().backend_tokenizer)
 
 
@@ -123,15 +123,15 @@ def test_training_learns_what_counting_again_learns(words, by):
 
 
 def test_training_learns_what_counting_again_learns_on_real_words(words):
-    some = dict(list(words.items())[:150])
+    some = dict(list(words.items())[:60])
     for by in ("score", "count"):
-        assert train_wordpiece(some, 120, by) == recounted(some, 120, by)
+        assert train_wordpiece(some, 70, by) == recounted(some, 70, by)
 
 
 def test_the_library_trains_by_count_piece_for_piece(words):
-    pieces, alphabet = library_trained(words, 500)
-    assert train_wordpiece(words, 500, "count", alphabet).pieces == pieces
-    assert train_wordpiece(words, 500, "score", alphabet).pieces != pieces
+    pieces, alphabet = library_trained(words, 300)
+    assert train_wordpiece(words, 300, "count", alphabet).pieces == pieces
+    assert train_wordpiece(words, 300, "score", alphabet).pieces != pieces
 
 
 @short
