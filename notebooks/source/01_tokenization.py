@@ -130,8 +130,8 @@ pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 # ## Byte-pair encoding on paper
 #
 # Five words and how often each occurs in some text. **BPE** starts with letters. One step
-# of training: **count all neighbours, merge the most frequent pair everywhere, write the
-# merge down.** A pair in *hug* counts ten times, because *hug* occurs ten times. Which
+# of training: count all neighbours, merge the most frequent pair everywhere, write the
+# merge down. A pair in *hug* counts ten times, because *hug* occurs ten times. Which
 # pair goes first?
 
 # %%
@@ -252,7 +252,7 @@ claim("C152", f"first place, {most} times each: {', '.join(first)}", verdict)
 # 255 + k.
 #
 # Before that, a first cut: **pre-tokenisation**. No merge crosses its borders, so *dog,*
-# and *dog!* share a piece. This is the rule of `cl100k`, which read the texts of GPT-4.
+# and *dog!* share a piece. This is the rule of `cl100k`, GPT-4's vocabulary.
 
 # %%
 rules = [
@@ -335,7 +335,7 @@ print(len(mine), "pieces, the same in the same order:",
 # ## From text to ids: replay the merges
 #
 # Encoding does not look for long pieces. It replays the training: among all neighbours
-# in a word, the pair **learnt first** is merged, again and again, until no pair is in the
+# in a word, the pair *learnt first* is merged, again and again, until no pair is in the
 # table. This is the heart of every GPT tokenizer.
 #
 # ### Exercise 1.3 · Encode with learnt merges (core, 10 minutes)
@@ -510,7 +510,7 @@ show_source(tokenization.pair_scores)
 
 # %% [markdown]
 # *Read the output.* The rare *##gs* goes first: its *##s* never stands elsewhere. In step
-# 2 all pairs are equal, and the first of them is taken. In step 3 **hu + ##gs wins**. A
+# 2 all pairs are equal, and the first of them is taken. In step 3 *hu + ##gs* wins. A
 # well-known course gives *hu + ##g* the same score there and merges that. Count: the *##g*
 # of *pug* must be counted, too. Exact fractions make you the referee.
 #
@@ -534,7 +534,7 @@ for by in ("score", "count"):
 show_source(tokenization.train_wordpiece)
 
 # %% [markdown]
-# *Read the output.* The library's WordPiece trainer **trains BPE**, piece for piece; only
+# *Read the output.* The library's WordPiece trainer trains BPE, piece for piece; only
 # its *cut* is WordPiece. And the score alone does no good on this text: it falls for rare
 # letters that stand together, digits first. Google's own trainer was never published, so
 # what it did against that is not known.
@@ -621,7 +621,7 @@ check("1.9", likeliest_cut)
 
 # %% [markdown]
 # Where do the probabilities come from? From counting pieces; but what to count, when a
-# word has many cuts? **All of them, each by its share.** That is the expectation step:
+# word has many cuts? All of them, each by its share. That is the expectation step:
 # `expected` does it without listing the cuts. Then the counts become new probabilities,
 # and the text becomes more likely. Afterwards: what would the text lose without a piece?
 
@@ -760,7 +760,7 @@ plots.show(fig, alt="Heat map of token counts, English = 1: eleven languages, "
 # *Read the output.* One generation of vocabulary later (`o200k`, twice as many pieces)
 # the worst prices have fallen by more than half. And beware of the WordPiece column:
 # Chinese looks cheap there, because a character that becomes `[UNK]` costs one token and
-# says nothing. **A low count is no proof of understanding.** Here is how much of each
+# says nothing. A low count is no proof of understanding. Here is how much of each
 # language MiniLM cannot see at all.
 
 # %%
@@ -861,7 +861,7 @@ plots.show(fig, alt="Histogram of page lengths, a line at the limit.",
 # %% [markdown]
 # *Read the output.* The smallest is how the model was trained, the largest what its table
 # of positions could hold, and the library applies the one between. Whatever lies behind
-# is dropped **without a word**: **truncation**. That is why notebook 09 cuts pages into
+# is dropped without a word: **truncation**. That is why notebook 09 cuts pages into
 # chunks. When one text must be shortened, do it
 # knowingly, and do it in a way that survives the way back.
 #
@@ -1035,8 +1035,8 @@ print(len(cl100k.encode(cut_text)), "tokens when encoded again")
 show_tokens(list(cut_text), "kept")
 
 # %% [markdown]
-# Return the kept text, the number of tokens **before**, and the number of tokens of what
-# was **kept**. `tokenization.truncate` is there for you.
+# Return the kept text, the number of tokens *before*, and the number of tokens of what
+# was *kept*. `tokenization.truncate` is there for you.
 
 
 # %%

@@ -279,6 +279,7 @@ _TEXTS = [
     ("日本 👩\u200d💻 ok", 5),
     ("  The QUICK Brown Fox  ", 4),
     (" Keep the LAST blank ", 20),
+    ("tick tock " * 30 + "crème brûlée", 92),  # far in, the longer is the cheaper
     ("nothing fits", 0),
 ]
 
@@ -644,6 +645,7 @@ _LIKELIEST_CASES = [
     ("hughugsughug", _HUGS),
     ("g", _HUGS),
     ("", _HUGS),
+    (" A b", {" ": -1.5, "A": -1.0, "b": -1.2, "A b": -5.0, " A b": -9.0}),
 ]
 
 
