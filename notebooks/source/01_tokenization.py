@@ -515,7 +515,8 @@ show_source(tokenization.pair_scores)
 # of *pug* must be counted, too. Exact fractions make you the referee.
 #
 # Now on the news, a thousand pieces. What does the score choose, what does the count,
-# and which of the two is the library's `WordPieceTrainer`?
+# and which of the two is the library's `WordPieceTrainer`? (It numbers the letters in an
+# order of its own; ties need the same order here.)
 
 # %%
 words = tokenization.count_words(news, library)
@@ -525,12 +526,13 @@ rust.train_from_iterator(words.elements(), trainers.WordPieceTrainer(
     vocab_size=1_001, special_tokens=["[UNK]"], show_progress=False))
 theirs = sorted(rust.get_vocab(), key=rust.get_vocab().get)[1:]
 letters = [p for p in theirs if len(p.removeprefix("##")) == 1]
-learnt = {}
-for by in ("score", "count"):
-    learnt[by] = tokenization.train_wordpiece(words, 1_000, by, letters)
-    newest = " ".join(learnt[by].pieces[len(letters):][:8])
-    same = learnt[by].pieces == theirs
-    print(f"by {by}: {newest} …  equal to the library: {same}")
+same = tokenization.train_wordpiece(words, 1_000, "count", letters)
+print("by count, piece for piece the library's:", same.pieces == theirs)
+learnt = {by: tokenization.train_wordpiece(words, 1_000, by)
+          for by in ("score", "count")}
+for by, result in learnt.items():
+    longer = [p for p in result.pieces if len(p.removeprefix("##")) > 1]
+    print(f"first by {by}:", " ".join(longer[:10]))
 show_source(tokenization.train_wordpiece)
 
 # %% [markdown]
@@ -751,7 +753,8 @@ tax = tokens / tokens.loc["English"]
 reveal("tax", tax["cl100k"].idxmax())
 fig, ax = plots.heatmap(tax.values, list(tax.index), list(tax.columns),
                         "Tokens for the same meaning, English = 1")
-dearest = [f"{name} {tax[name].idxmax()} {tax[name].max():.1f}" for name in tax]
+dearest = [f"{name} {tax[name].idxmax()} {tax[name].max():.1f}"
+           for name in ("wordpiece", "cl100k", "o200k")]
 plots.show(fig, alt="Heat map of token counts, English = 1: eleven languages, "
            "five vocabularies; scripts other than Latin stand out.",
            fact="the dearest language: " + ", ".join(dearest))
@@ -785,7 +788,7 @@ claim("C301", f"o200k: cheaper than English: {cheaper or 'none of ten'}",
 # **offsets**: where in the *original* text it begins and ends.
 
 # %%
-page, query = "Lunch at the CAFÉ “Déjà  Vu”, by the harbour", "cafe deja vu"
+page, query = "Lunch at the CAFÉ “Rouge”, by the harbour", "cafe rouge"
 wanted, reading = set(minilm.encode(query)), library.encode(page)
 marked = page
 for token, (begin, end) in reversed(list(zip(reading.ids, reading.offsets))):
