@@ -125,6 +125,8 @@ def seed_pieces(
     """Collect the pieces to begin with: all characters and all repeated substrings.
 
     A character weighs as often as it occurs, a substring its count times its length.
+    (``tokenizers`` counts a substring once per distinct word and leaves out those that
+    are always followed by the same letter: other seeds, other pieces.)
 
     Args:
         words: word -> how often it occurs.

@@ -961,7 +961,7 @@ for name in ("notice", "product", "application"):
     print(f"{name:<12} {before:>5} tokens, cleaned {left:>4}")
 promised = [0.4 <= share <= 0.6 for share in saving.values()]
 shares = ", ".join(f"{name} {share:.0%}" for name, share in saving.items())
-claim("C307", shares, all(promised) or "partly")
+claim("C307", shares, all(promised))
 
 # %% [markdown]
 # *Read the output.* The saving is a property of the page, not of the cleaning. Measure
