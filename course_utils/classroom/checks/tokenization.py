@@ -279,6 +279,7 @@ _TEXTS = [
     ("日本 👩\u200d💻 ok", 5),
     ("  The QUICK Brown Fox  ", 4),
     (" Keep the LAST blank ", 20),
+    ("tick tock " * 30 + "crème brûlée", 92),  # far in, the longer is the cheaper
     ("nothing fits", 0),
 ]
 
@@ -624,6 +625,98 @@ EXERCISES = (
             Mistake(
                 "the second number is the limit: count the tokens of what was kept",
                 _report_counts_ids,
+            ),
+        ],
+    ),
+)
+
+
+# -- 1.9: the likeliest cut ------------------------------------------------------------
+
+_HUGS = {
+    "h": -3.0, "u": -2.0, "g": -2.5, "s": -4.0, "hu": -3.2, "ug": -2.9, "hug": -3.5,
+    "gs": -4.5, "ugs": -4.8,
+}  # fmt: skip
+_LIKELIEST_CASES = [
+    ("hugs", _HUGS),
+    ("ab", {"a": -1.0, "b": -1.2, "ab": -5.0}),  # more pieces, but likelier
+    ("abc", {"a": -2.0, "b": -2.1, "c": -2.3, "ab": -9.0, "bc": -2.5}),
+    ("abc", {"a": -1.0, "b": -6.0, "c": -1.1, "ab": -3.0}),  # a dear beginning pays
+    ("hughugsughug", _HUGS),
+    ("g", _HUGS),
+    ("", _HUGS),
+    (" A b", {" ": -1.5, "A": -1.0, "b": -1.2, "A b": -5.0, " A b": -9.0}),
+]
+
+
+def _reference_likeliest(word, scores):
+    from tokenizers import Tokenizer
+    from tokenizers.models import Unigram
+
+    return Tokenizer(Unigram(list(scores.items()))).encode(word).tokens
+
+
+def _cuts(word, scores):
+    if not word:
+        return [[]]
+    return [
+        [word[:end], *rest]
+        for end in range(1, len(word) + 1)
+        if word[:end] in scores
+        for rest in _cuts(word[end:], scores)
+    ]
+
+
+def _cut_by(order):
+    """Take the best next piece, again and again."""
+
+    def cut(word, scores):
+        pieces = []
+        while word:
+            starts = [word[:end] for end in range(1, len(word) + 1)]
+            pieces.append(max((s for s in starts if s in scores), key=order(scores)))
+            word = word[len(pieces[-1]) :]
+        return pieces
+
+    return cut
+
+
+def _sum(scores):
+    return lambda pieces: sum(scores[piece] for piece in pieces)
+
+
+EXERCISES += (
+    Exercise(
+        id="1.9",
+        title="The likeliest cut",
+        cases=_LIKELIEST_CASES,
+        reference=_reference_likeliest,
+        mistakes=[
+            Mistake(
+                "this is the longest piece first, which is WordPiece: a short piece "
+                "may leave a likelier rest, so compare sums of whole cuts",
+                _cut_by(lambda scores: len),
+            ),
+            Mistake(
+                "the likeliest next piece is taken, whatever it leaves: keep the best "
+                "way to every place until the end is reached",
+                _cut_by(lambda scores: scores.get),
+            ),
+            Mistake(
+                "the fewest pieces win here: compare the sums, two likely pieces can "
+                "beat one rare one",
+                lambda word, scores: min(
+                    _cuts(word, scores), key=lambda p: (len(p), -_sum(scores)(p))
+                ),
+            ),
+            Mistake(
+                "the smallest sum wins here: logarithms of probabilities are negative, "
+                "the one nearest to 0 is the likeliest",
+                lambda word, scores: min(_cuts(word, scores), key=_sum(scores)),
+            ),
+            Mistake(
+                "the pieces come out backwards: turn the list round",
+                lambda word, scores: _reference_likeliest(word, scores)[::-1],
             ),
         ],
     ),

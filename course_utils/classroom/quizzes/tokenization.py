@@ -16,7 +16,7 @@ QUESTIONS = (
         "You know all pieces of a BPE vocabulary, but not their order. Can you encode?",
         {
             "Yes, longest piece first": "That is WordPiece; BPE cuts many words "
-            "differently, as 'preprocessing' showed.",
+            "differently, as 'forecasters' showed.",
             "Yes, if it is byte-level": "Bytes make sure that a cut exists, not which "
             "one it is.",
             "No": "The order in which the merges were learnt decides which is done "
@@ -45,5 +45,17 @@ QUESTIONS = (
             "cut, at worst byte by byte.",
         },
         correct="Every text is bytes, and all 256 bytes are ids",
+    ),
+    Quiz(
+        "You train with the library's WordPieceTrainer. What have you got?",
+        {
+            "Pieces chosen by the WordPiece score": "Its pieces, in their order, are "
+            "those that the most frequent pairs give.",
+            "BPE's pieces, cut longest match first": "Training by count, cutting "
+            "greedily: the name covers the second half only.",
+            "A Unigram model": "That one prunes from above; this one merges from "
+            "below.",
+        },
+        correct="BPE's pieces, cut longest match first",
     ),
 )
