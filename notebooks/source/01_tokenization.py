@@ -38,8 +38,8 @@ start("01_tokenization")
 #
 # ## Six sentences on a journey
 #
-# The same six sentences travel through the whole course. Today they become **tokens**:
-# pieces of text, each with a number of its own, its **token id**. The colours only show
+# The same six sentences travel through the whole course. Today they become [**tokens**](91_glossary.ipynb#t):
+# pieces of text, each with a number of its own, its [**token id**](91_glossary.ipynb#t). The colours only show
 # where one piece ends and the next begins.
 #
 # What cannot be seen gets a sign: ␣ is a space, ⍽ a no-break space, ⏎ a line break,
@@ -79,7 +79,7 @@ print("equal, number by number:", np.array_equal(a, b))
 Stack(show_tokens(minilm.pieces(happy)), show_tokens(minilm.pieces(doomed)))
 
 # %% [markdown]
-# *Read the output.* Not similar: identical. Both emoji became **[UNK]**, the piece
+# *Read the output.* Not similar: identical. Both emoji became [**[UNK]**](91_glossary.ipynb#u), the piece
 # that stands for "nothing I know". No training, no bigger network and no better pooling
 # can bring back what was dropped here.
 #
@@ -97,7 +97,7 @@ for left, right in pairs:
 # %% [markdown]
 # ## Characters, words, or something between?
 #
-# A tokenizer is a choice of alphabet. Characters give a tiny **vocabulary** and endless
+# A tokenizer is a choice of alphabet. Characters give a tiny [**vocabulary**](91_glossary.ipynb#v) and endless
 # sequences; words give short sequences and a vocabulary that never ends. Measure both on
 # the course's news: the vocabulary comes from one part, the text to read is the other.
 #
@@ -124,12 +124,12 @@ pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 # the sequence is several times longer, and the work of attention grows with the *square*
 # of that (notebook 04).
 #
-# The way between is the **subword**. Three algorithms find subwords, and you meet all
+# The way between is the [**subword**](91_glossary.ipynb#s). Three algorithms find subwords, and you meet all
 # three on the same five words.
 #
 # ## Byte-pair encoding on paper
 #
-# Five words and how often each occurs in some text. **BPE** starts with letters. One step
+# Five words and how often each occurs in some text. [**BPE**](91_glossary.ipynb#b) starts with letters. One step
 # of training: count all neighbours, merge the most frequent pair everywhere, write the
 # merge down. A pair in *hug* counts ten times, because *hug* occurs ten times. Which
 # pair goes first?
@@ -153,7 +153,7 @@ for step in (1, 2, 3):
     print("corpus: ", ", ".join("·".join(cut) for cut in cuts.values()), "\n")
 
 # %% [markdown]
-# *Read the output.* The vocabulary grows by one piece per **merge**, and each merge
+# *Read the output.* The vocabulary grows by one piece per [**merge**](91_glossary.ipynb#m), and each merge
 # changes the counts for the next: after *u·g* has become one piece, *h·u* no longer
 # exists, but *h·ug* does.
 #
@@ -251,7 +251,7 @@ claim("C152", f"first place, {most} times each: {', '.join(first)}", verdict)
 # nothing can ever be unknown. Ids 0 to 255 are the bytes; merge number k gets the id
 # 255 + k.
 #
-# Before that, a first cut: **pre-tokenisation**. No merge crosses its borders, so *dog,*
+# Before that, a first cut: [**pre-tokenisation**](91_glossary.ipynb#p). No merge crosses its borders, so *dog,*
 # and *dog!* share a piece. This is the rule of `cl100k`, GPT-4's vocabulary.
 
 # %%
@@ -394,7 +394,7 @@ claim("C281", f"{bytewise} of {len(texts)} return", bytewise == len(texts))
 #
 # ## Four stages, by name
 #
-# Every tokenizer of the library is four machines in a row: **normalise** (one spelling
+# Every tokenizer of the library is four machines in a row: [**normalise**](91_glossary.ipynb#n) (one spelling
 # for what shall count as the same), **pre-tokenise** (the first cut, which no piece may
 # cross), the **model** (BPE, WordPiece or Unigram: pieces and ids) and **post-process**
 # (what the network wants around them). Follow one line through MiniLM's.
@@ -414,7 +414,7 @@ Stack(*map(show_tokens, stages, names))
 #
 # ## WordPiece: longest match first
 #
-# The model of MiniLM, like that of BERT, is **WordPiece**. It takes the longest piece
+# The model of MiniLM, like that of BERT, is [**WordPiece**](91_glossary.ipynb#w). It takes the longest piece
 # that the word begins with; then the longest continuation (in the vocabulary those begin
 # with `##`); and if any rest fits nothing, the *whole word* becomes `[UNK]`.
 #
@@ -543,7 +543,7 @@ show_source(tokenization.train_wordpiece)
 #
 # ## Unigram: the likeliest cut
 #
-# **Unigram** turns the question round. Begin with far too many pieces, give each a
+# [**Unigram**](91_glossary.ipynb#u) turns the question round. Begin with far too many pieces, give each a
 # probability, and take away what the text can do without. On paper: all parts of the five
 # words. How many ways are there to cut the new word *unhug*, and which is the likeliest?
 
@@ -710,7 +710,7 @@ plots.show(fig, alt="Bars of pieces per word for the four ways to cut.",
 # ## One nasty line, five vocabularies
 #
 # MiniLM's WordPiece, the BPE of GPT-4 (`cl100k`), of GPT-4o (`o200k`) and of Mistral NeMo
-# (`tekken`), and the **SentencePiece** model of the first Mistral 7B, which treats the
+# (`tekken`), and the [**SentencePiece**](91_glossary.ipynb#s) model of the first Mistral 7B, which treats the
 # space as a character, read the same line. Look for the spaces first: each family keeps
 # them in another place.
 
@@ -785,7 +785,7 @@ claim("C301", f"o200k: cheaper than English: {cheaper or 'none of ten'}",
 #
 # A search found a hit; now mark it on the page. The ids stand for a lowered, stripped
 # text, so looking for the query's letters fails. But each token remembers its
-# **offsets**: where in the *original* text it begins and ends.
+# [**offsets**](91_glossary.ipynb#o): where in the *original* text it begins and ends.
 
 # %%
 page, query = "Lunch at the CAFÉ “Rouge”, by the harbour", "cafe rouge"
@@ -800,7 +800,7 @@ print("found by its letters:", query in page, "| by its tokens:", marked)
 # ## The whole thing, with the library
 #
 # On Monday you will not write a trainer. Here is a complete tokenizer in the library's
-# words: the four stages, trained on the news, with a template for the **special tokens**.
+# words: the four stages, trained on the news, with a template for the [**special tokens**](91_glossary.ipynb#s).
 # `[CLS]` goes in front, `[SEP]` behind, and a pair of texts gets type ids 0 and 1.
 
 # %%
@@ -820,7 +820,7 @@ complete.enable_padding(pad_id=0, pad_token="[PAD]")
 
 # %% [markdown]
 # Saved as one file, everything is in it: stages, pieces, template. A batch is filled up
-# with `[PAD]` to a rectangle (**padding**), and the **attention mask** says which entries
+# with `[PAD]` to a rectangle ([**padding**](91_glossary.ipynb#p)), and the [**attention mask**](91_glossary.ipynb#a) says which entries
 # are real. Forget it and the padding becomes part of your vectors (notebook 05).
 
 # %%
@@ -864,7 +864,7 @@ plots.show(fig, alt="Histogram of page lengths, a line at the limit.",
 # %% [markdown]
 # *Read the output.* The smallest is how the model was trained, the largest what its table
 # of positions could hold, and the library applies the one between. Whatever lies behind
-# is dropped without a word: **truncation**. That is why notebook 09 cuts pages into
+# is dropped without a word: [**truncation**](91_glossary.ipynb#t). That is why notebook 09 cuts pages into
 # chunks. When one text must be shortened, do it
 # knowingly, and do it in a way that survives the way back.
 #

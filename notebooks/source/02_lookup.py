@@ -251,7 +251,7 @@ trial(
 # ### Exercise 2.2 · Nearest rows (core, 10 minutes)
 #
 # `vector` has shape (dim,), `vectors` (n, dim). Return the numbers of the `k` rows with
-# the largest **cosine**, best first, as a list. Rows differ in length.
+# the largest [**cosine**](91_glossary.ipynb#c), best first, as a list. Rows differ in length.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -703,7 +703,7 @@ print(fill("shortest whole words: " + " ".join(words.words[i] for i in shortest)
 #
 # ## Where rows come from: predict the neighbours
 #
-# How does a row learn anything? **Skip-gram**: a word is known by its company. A centre
+# How does a row learn anything? [**Skip-gram**](91_glossary.ipynb#s): a word is known by its company. A centre
 # $c$ and a word $o$ beside it should have a large dot product, $c$ and a few drawn words
 # $n$ a small one. With $\sigma(x) = 1 / (1 + e^{-x})$ the loss is
 #
@@ -905,7 +905,7 @@ pd.DataFrame(steps, index=["input rows", "output rows"]).T
 # %% [markdown]
 # *Read the output.* One input row, with plain SGD and separate tables. Adam still moves the
 # row of the step before, weight decay shrinks every row, the softmax changes all output
-# rows. **Negative sampling** makes training cheap, not the lookup.
+# rows. [**Negative sampling**](91_glossary.ipynb#n) makes training cheap, not the lookup.
 #
 # And the unused rows, which nobody reads and which still point the same way? The last line
 # shows a possible cause: a table that is also the output gets pushed as a whole.

@@ -107,7 +107,7 @@ print("shuffle first = shuffle after:", torch.allclose(mix(x[order]), mix(x)[ord
 #
 # $$s(PX (PX)^\top)\,PX = P\,s(XX^\top)\,P^\top P X = P\,s(XX^\top)\,X$$
 #
-# This is **permutation equivariance**. Layer norm and feed-forward work on one row at a
+# This is [**permutation equivariance**](91_glossary.ipynb#p). Layer norm and feed-forward work on one row at a
 # time, so they have it as well; so has the whole stack. And the mean at the end does not
 # care about order at all.
 #
@@ -550,7 +550,7 @@ found = {(which, name): similarities(rows, pairs)
          for which, pairs in sets.items() for name, rows in tables.items()}
 
 # %% [markdown]
-# One number is not enough: other pairs would have given another. The **bootstrap** draws
+# One number is not enough: other pairs would have given another. The [**bootstrap**](91_glossary.ipynb#b) draws
 # as many pairs again and again, with repetition, and looks how far the result wanders.
 # Each draw is the same for all tables, so that we compare like with like.
 

@@ -81,7 +81,7 @@ claim("C012", f"{cosines[0]:.2f} at the input, {cosines[-1]:.2f} at the end",
 # Start with three words and four numbers each that you can multiply in your head:
 # **noun, animal, flat, asks**. *It* asks and is no noun. The simplest way to let words
 # meet: score every pair by its **dot product**, turn each row of scores into shares that
-# sum to 1 (the **softmax**: e to the score, divided by the row's sum), and replace each
+# sum to 1 (the [**softmax**](91_glossary.ipynb#s): e to the score, divided by the row's sum), and replace each
 # word by the mean of all three, weighted by its shares. At whom will *it* look?
 
 # %%
@@ -99,8 +99,8 @@ pd.DataFrame(weights.numpy(), words, words).map("{:.2f}".format)
 #
 # ## Query, key, value
 #
-# Three matrices change that. `x @ W_q` makes of each word its **query** (what it looks
-# for), `x @ W_k` its **key** (what it can be found by), `x @ W_v` its **value** (what it
+# Three matrices change that. `x @ W_q` makes of each word its [**query**](91_glossary.ipynb#q) (what it looks
+# for), `x @ W_k` its [**key**](91_glossary.ipynb#k) (what it can be found by), `x @ W_v` its [**value**](91_glossary.ipynb#v) (what it
 # hands over). Here a query has two numbers: *looks for an animal*, *looks for something
 # flat*. Work out the row of *it* on paper: which of the four numbers of *it* is not 0?
 
@@ -161,7 +161,7 @@ check("4.1", attend)
 
 # %% [markdown]
 # From here on we use `attention.scaled_dot_product_attention`, which also refuses shapes
-# that cannot be meant. Now a real one: **head** 2 of layer 0, one of twelve attentions
+# that cannot be meant. Now a real one: [**head**](91_glossary.ipynb#h) 2 of layer 0, one of twelve attentions
 # side by side. It owns a slice of each matrix; `nn.Linear` stores them transposed,
 # (outputs, inputs), and adds a bias. Loops, module, torch and the model itself must
 # agree.
@@ -191,7 +191,7 @@ print(f"previous token gets at least {weights.diagonal(-1).min():.2f}")
 #
 # A dot product of random vectors is a sum of d terms: its spread grows like √d. The
 # softmax feels differences. Take ten keys, all random: what becomes of the weights when
-# d grows and nobody divides? **Entropy** says how spread out they are (in nats, its unit
+# d grows and nobody divides? [**Entropy**](91_glossary.ipynb#e) says how spread out they are (in nats, its unit
 # with the natural logarithm): 0 when one key has all, most when all have the same.
 
 # %%
@@ -377,7 +377,7 @@ check("4.3", split_heads)
 # %% [markdown]
 # Below the next cell is the whole class, as the model uses it: open it. Is one head
 # after the other the same as all at once, and the same as torch with our weights? (In
-# training, libraries also apply **dropout**: a random part of the weights is set to 0, so
+# training, libraries also apply [**dropout**](91_glossary.ipynb#d): a random part of the weights is set to 0, so
 # that no head leans on a single token. When a model is used, it is off.)
 
 # %%
@@ -462,7 +462,7 @@ claim("C108", f"{share:.0%} of a block", share < 0.5)
 #
 # ## Add, then normalise
 #
-# Both halves *add* to what came in (the **residual**). BERT and MiniLM normalise the
+# Both halves *add* to what came in (the [**residual**](91_glossary.ipynb#r)). BERT and MiniLM normalise the
 # **sum** (post-LN). The listing that most articles print normalises what goes *in*
 # (pre-LN, as GPT-2 does), and calls the result BERT.
 #

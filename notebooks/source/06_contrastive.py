@@ -108,7 +108,7 @@ plots.show(
 # %% [markdown]
 # Each row is a little exam with five choices, and the diagonal is right. Turn the row
 # into probabilities (softmax), and charge −ln of what the right choice got. The mean of
-# these charges is the loss; its name is **InfoNCE**. A *temperature* divides the cosines
+# these charges is the loss; its name is [**InfoNCE**](91_glossary.ipynb#i). A *temperature* divides the cosines
 # first, because numbers between −1 and 1 would hardly differ after a softmax.
 
 
@@ -336,8 +336,8 @@ trial(
 #
 # ### Exercise 6.3 · Alignment and uniformity (core, 10 minutes)
 #
-# All vectors are scaled to length 1 first. **Alignment**: the mean of the *squared*
-# distances within the pairs. **Uniformity**: put anchors and positives together; over all
+# All vectors are scaled to length 1 first. [**Alignment**](91_glossary.ipynb#a): the mean of the *squared*
+# distances within the pairs. [**Uniformity**](91_glossary.ipynb#u): put anchors and positives together; over all
 # pairs of *different* rows take exp(−2 · squared distance), then the mean, then the
 # logarithm. Return both numbers. Lower is better for both.
 #
@@ -398,7 +398,7 @@ pd.DataFrame(forces).T.round(1) + 0.0  # no -0.0
 
 # %% [markdown]
 # *Read the output.* A wonderful loss and a dead space: one vector for all texts is the
-# perfect answer to "make pairs similar". This is called **collapse**. The little recall
+# perfect answer to "make pairs similar". This is called [**collapse**](91_glossary.ipynb#c). The little recall
 # that is left hangs on the fourth digit of the cosines. The negatives are what keeps the
 # space open. Low alignment alone is no merit: the collapsed space has the best of all.
 #
@@ -595,7 +595,7 @@ reveal("roles", next(choice for choice, low in scale.items() if roles > low))
 # %% [markdown]
 # A coin toss, beside a perfect recall. In 64 random events hardly ever two differ in the
 # roles alone, so the question never came up, and what is not asked is not learnt. The
-# remedy is to ask: **hard negatives**.
+# remedy is to ask: [**hard negatives**](91_glossary.ipynb#h).
 #
 # ### Exercise 6.5 · Hard negatives (core, 10 minutes)
 #

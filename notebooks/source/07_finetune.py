@@ -127,7 +127,7 @@ trace
 # ## The loop
 #
 # To train, we need three things: a copy of the blocks that may change, a linear layer
-# that turns a vector into four numbers (the **head**), and a loop. The tables and blocks
+# that turns a vector into four numbers (the [**head**](91_glossary.ipynb#h)), and a loop. The tables and blocks
 # that stay frozen always give the same output, so it is computed once, before the loop:
 # `examples` does that.
 #
@@ -406,7 +406,7 @@ check("7.2", head_gradient)
 # %% [markdown]
 # The blocks below get theirs by the chain rule from here. And how far each step goes is
 # the learning rate's business. Large steps at the start would shake the pretrained blocks
-# while the head still guesses, so most recipes **warm up**, then decay.
+# while the head still guesses, so most recipes [**warm up**](91_glossary.ipynb#w), then decay.
 #
 # ### Exercise 7.3 · Warm up, then decay (core, 5 minutes)
 #

@@ -43,7 +43,7 @@ start("08_failures")
 # ## A classifier to look at
 #
 # News in four classes, whole articles, the frozen model of notebook 05 and a logistic
-# regression on its vectors. Besides the test articles we keep **out-of-fold** answers for
+# regression on its vectors. Besides the test articles we keep [**out-of-fold**](91_glossary.ipynb#o) answers for
 # the training articles: each is judged by a model that did not learn from it.
 #
 # Five guesses before anything runs. (Write them as `guess=...`, or click.)
@@ -123,8 +123,8 @@ plots.show(
     fact="lost: " + ", ".join(f"{name} {count}" for name, count in zip(names, lost)))
 
 # %% [markdown]
-# *Read the output.* **Precision**: of what was called this class, which share is? (A column
-# of the matrix.) **Recall**: of what is this class, which share was called so? (A row.)
+# *Read the output.* [**Precision**](91_glossary.ipynb#p): of what was called this class, which share is? (A column
+# of the matrix.) [**Recall**](91_glossary.ipynb#r): of what is this class, which share was called so? (A row.)
 # No class is beyond reproach, and none explains the errors. Their texts have to.
 #
 # ## Ten errors, read one by one
@@ -291,7 +291,7 @@ def calibration_error(confidence, right):
 check("8.2", calibration_error)
 
 # %% [markdown]
-# Mending it takes a single number: divide the logits by a **temperature** before the
+# Mending it takes a single number: divide the logits by a [**temperature**](91_glossary.ipynb#t) before the
 # softmax. Above 1 softens, below 1 sharpens; the winner stays. It is fitted on answers
 # that the model did not learn from, so our out-of-fold ones will do. Twice: with the labels
 # as they stand in the file, and with the corrected ones.
@@ -1014,7 +1014,7 @@ for name, encode in candidates.items():
 
 # %% [markdown]
 # *Read the output.* By this number *Short* and *Tidy* may ship, and *Lean* perhaps. Now a
-# **CheckList**: small tests of behaviour, written before anyone looks. *Minimum
+# [**CheckList**](91_glossary.ipynb#c): small tests of behaviour, written before anyone looks. *Minimum
 # functionality*: a text, one that must be nearer, one that must be farther. *Direction*: the
 # same, where no one expects all to pass (*Ada paid Gita* and the one who *gave money to*
 # the other). *Invariance*: two texts that must stay close. Some cases come from data, some

@@ -84,9 +84,9 @@ print(f"{len(texts)} tickets, {len(names)} intents; {len(strangers)} off topic")
 # %% [markdown]
 # ## Groups
 #
-# A published listing sorts ten sentences into three groups with **k-means**. Its
+# A published listing sorts ten sentences into three groups with [**k-means**](91_glossary.ipynb#k). Its
 # `random_state=42` makes each run the same. Is the *result* stable, or only the run? We
-# measure agreement of two partitions by the **adjusted Rand index** (ARI): 1 if they sort
+# measure agreement of two partitions by the [**adjusted Rand index**](91_glossary.ipynb#a) (ARI): 1 if they sort
 # every pair alike, about 0 by chance.
 
 # %%
@@ -172,7 +172,7 @@ agreed = [adjusted_rand_score(truth, given) for given in found]
 print(f"ten seeds: ARI with the intents {min(agreed):.2f} to {max(agreed):.2f}")
 
 # %% [markdown]
-# k-means makes the **inertia** small: the sum of squared distances to the own centre. Are
+# k-means makes the [**inertia**](91_glossary.ipynb#i) small: the sum of squared distances to the own centre. Are
 # the true labels the best it could find? Two trials: start *at the truth*, the means of the
 # intents; and take the tightest of some hundred single starts (its seed was searched
 # before the lesson). Which has the smallest inertia?
@@ -334,7 +334,7 @@ reveal("map", table.loc["tickets, t-SNE", "neighbours kept"])
 table
 
 # %% [markdown]
-# *Read the output.* (**Silhouette**: how much nearer a text is to its own group than to
+# *Read the output.* ([**Silhouette**](91_glossary.ipynb#s): how much nearer a text is to its own group than to
 # the next, 0 to 1.) On the map noise has groups nearly as clear as the tickets'. In 384
 # dimensions it has none, and the tickets hardly any. So never read groups off a map. What
 # it can do: show you where to look, if true neighbours are drawn in. In your own session,
@@ -393,7 +393,7 @@ check("10.3", share_kept)
 # Twelve news were re-edited and put among the others. Some tickets are written again, in
 # other words, by the same customer. Three ways to find them. *Exact*: equal up to case and
 # spaces. **Shingles**: all runs of five characters; two texts share a part of theirs
-# (**Jaccard index**: shared by all), and **MinHash** estimates it from a short sketch, so that
+# ([**Jaccard index**](91_glossary.ipynb#j): shared by all), and [**MinHash**](91_glossary.ipynb#m) estimates it from a short sketch, so that
 # millions can be compared. *Cosine*: by meaning.
 
 # %%
@@ -540,7 +540,7 @@ trial(
           "partly" if false > 0.2 and auroc > 0.8 else false <= 0.2))
 
 # %% [markdown]
-# *Read the output.* **AUROC** is how often a stranger scores above a normal text, whatever
+# *Read the output.* [**AUROC**](91_glossary.ipynb#a) is how often a stranger scores above a normal text, whatever
 # the line: the *order* is good. The *line* is not. And it moves: here are half of the
 # tickets as a growing reference, judged on the other half.
 
@@ -803,7 +803,7 @@ unseen = captions("a scan of a {} in pencil", "{}",
 
 # %% [markdown]
 # One thing differs from the jargon of notebook 06: ten classes, 64 pictures in a batch. Six
-# others show the same digit, and the loss calls them wrong. They are **false negatives**.
+# others show the same digit, and the loss calls them wrong. They are [**false negatives**](91_glossary.ipynb#f).
 #
 # ### Exercise 10.7 · False negatives, masked (core, 10 minutes)
 #
@@ -837,7 +837,7 @@ def masked_loss(scores, keys):
 check("10.7", masked_loss)
 
 # %% [markdown]
-# Train with and without the mask, three seeds each. Then **zero-shot**: held-out pictures,
+# Train with and without the mask, three seeds each. Then [**zero-shot**](91_glossary.ipynb#z): held-out pictures,
 # and captions in words that no training used. The nearest of ten captions wins.
 
 # %%
