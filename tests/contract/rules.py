@@ -66,7 +66,8 @@ def _reading(notebook):
         if cell.cell_type == "code":
             words = 0
             continue
-        words += visible_words(cell.source)
+        if "generated" not in cell.metadata.get("tags", []):
+            words += visible_words(cell.source)
         if words > COUNTED_WORDS and cell is not notebook.cells[-1]:
             found.append(f"{words} words before a code cell: {cell.source[:50]!r}")
         prose = re.sub(r"```.*?```", "", cell.source, flags=re.DOTALL)
