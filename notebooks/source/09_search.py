@@ -406,10 +406,9 @@ index = indexes[chosen]
 show_source(search.chunk)
 
 # %% [markdown]
-# *Read the output.* On these questions we cannot show that reading a page to its end helps
-# to find it: symptoms stand first. But answers shall be quoted too, and what nobody reads
-# nobody can quote, so we also demand that every page is read. Anybody who prints one mean
-# per size and crowns the highest may be selling chance.
+# *Read the output.* We cannot show that reading a page to its end helps to find it. But
+# what nobody reads nobody can quote, so we also demand that every page is read. Anybody
+# who prints one mean per size and crowns the highest may be selling chance.
 
 # %% [markdown]
 # ## Words or meaning?
@@ -1138,8 +1137,7 @@ with tempfile.TemporaryDirectory() as folder:
 
 # %%
 faiss.omp_set_num_threads(1)
-real = np.concatenate([made.vectors for made in indexes.values()])
-real = np.unique(real, axis=0)
+real = np.unique(np.concatenate([i.vectors for i in indexes.values()]), axis=0)
 asked = cached.encode([query.text for query in dev + test])
 exact = np.argsort(-asked @ real.T, axis=1)[:, :10]
 recipes = {"exact": ("Flat", ""), "HNSW": ("HNSW16", "efSearch=64"),
@@ -1157,8 +1155,7 @@ for name, (recipe, setting) in recipes.items():
 fig, ax = plots.bars(shares, "Neighbours found", "share of the true ten", 2)
 plots.show(fig, alt="Five bars of the share of true neighbours, one per index; "
            "one cell of 32 is by far the shortest.",
-           fact=f"about {round(len(real), -2):,} vectors; fewest: "
-           f"{min(shares, key=shares.get)}")
+           fact=f"of {round(len(real), -2):,} vectors, rounded to hundreds")
 
 # %% [markdown]
 # *Read the output.* Exact search misses nothing, and at this size it is one small product.
