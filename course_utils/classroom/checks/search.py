@@ -531,6 +531,7 @@ EXERCISES = (
             (["c"], _GRADES, 2),
             (["d", "b", "a", "c"], _GRADES, 1),
             (["x", "d", "y", "a", "z", "c"], _GRADES, 5),
+            (["x", "d", "y", "a", "z", "c"], _GRADES, 6),
         ],
         reference=_reference_ndcg,
         mistakes=[
