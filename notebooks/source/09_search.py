@@ -871,11 +871,10 @@ print(f"unanswerable, answered all the same: "
       f"silent for certain: {sum(unknown)}")
 
 # %% [markdown]
-# *Read the output.* These are the numbers to report, not those from dev: chosen winners
-# lose some of their gain. That of our fusion is no longer shown, its interval touches 0;
-# routing and MaxSim keep theirs. The rule was fixed before, so the fusion ships; with a
-# new golden set you may decide anew. The silence pays against both ways to be simple,
-# and it still answers some questions that have no answer.
+# *Read the output.* Report these numbers, not those from dev. The gain of our fusion is no
+# longer shown, its interval touches 0; routing and MaxSim keep theirs. The rule was fixed
+# before, so the fusion ships. Silence pays against both ways to be simple, and still some
+# questions without an answer get one.
 #
 # ## Answer, with places that a program has looked up
 #
