@@ -1,6 +1,7 @@
 """Answers that can be checked, from what a search found. Built in notebook 09.
 
-- ``extract``: sentences of the pages, with their place; nothing can be invented.
+- ``extract``: sentences and listings of the pages, with their place (``quotable``);
+  nothing can be invented.
 - ``chat``: a language model, which must quote, and whose quotes are looked up.
 - ``citations``: where a quote stands, and whether it really does.
 """

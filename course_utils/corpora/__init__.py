@@ -17,14 +17,14 @@ from course_utils.corpora.news import (
     clean_ag_text, load_label_noise, load_near_duplicates, load_news,
 )
 from course_utils.corpora.operations import (
-    load_heldout_pairs, load_queries, load_relevance, load_runbooks, load_tickets,
-    load_training_pairs, parse_runbook,
+    load_answers, load_heldout_pairs, load_queries, load_relevance, load_runbooks,
+    load_tickets, load_training_pairs, parse_runbook,
 )
 from course_utils.corpora.reading import (
     CorpusError, data_file, read_rows, read_table, shipped,
 )
 from course_utils.corpora.rows import (
-    NEWS_LABELS, Analogy, Article, HeldOutPair, LabelNoise, NearDuplicate, NewsLabel,
-    Probe, Query, QueryKind, Relevance, Runbook, Sense, SentencePair, Term, Ticket,
-    TrainingPair,
+    NEWS_LABELS, Analogy, Article, GoldenAnswer, HeldOutPair, LabelNoise, NearDuplicate,
+    NewsLabel, Probe, Query, QueryKind, Relevance, Runbook, Sense, SentencePair, Term,
+    Ticket, TrainingPair,
 )

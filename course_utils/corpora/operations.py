@@ -14,6 +14,7 @@ from course_utils.corpora.reading import (
     unix,
 )
 from course_utils.corpora.rows import (
+    GoldenAnswer,
     HeldOutPair,
     Query,
     Relevance,
@@ -65,6 +66,14 @@ def load_queries(split: Literal["dev", "test"] | None = None) -> list[Query]:
     if split not in (None, "dev", "test"):
         raise ValueError(f"split must be 'dev', 'test' or None, not {split!r}")
     rows = read_rows(data_file("ops/queries.csv"), Query)
+    return [row for row in rows if split in (None, row.split)]
+
+
+def load_answers(split: Literal["dev", "test"] | None = None) -> list[GoldenAnswer]:
+    """Return questions with the words that answer them; None for both splits."""
+    if split not in (None, "dev", "test"):
+        raise ValueError(f"split must be 'dev', 'test' or None, not {split!r}")
+    rows = read_rows(data_file("ops/answers.csv"), GoldenAnswer)
     return [row for row in rows if split in (None, row.split)]
 
 

@@ -71,6 +71,18 @@ class Query:
 
 
 @dataclass(frozen=True)
+class GoldenAnswer:
+    """A question for one command or fact, and the words of a page that answer it."""
+
+    id: str
+    split: Literal["dev", "test"]
+    kind: Literal["command", "fact"]
+    runbook: str
+    text: str
+    quote: str  # stands in the runbook, letter by letter
+
+
+@dataclass(frozen=True)
 class Relevance:
     """How far a runbook helps with a query: 3 answers it, 2 helps, 1 is related."""
 

@@ -15,7 +15,9 @@ from course_utils.search.admission import MODES
 from course_utils.search.chunking import (
     Chunk, chunk, lines, sentences, units, windows,
 )
-from course_utils.search.evaluation import by_kind, compare, evaluate, overview
+from course_utils.search.evaluation import (
+    bootstrap_interval, by_kind, compare, evaluate, overview,
+)
 from course_utils.search.index import OtherEncoder, SearchIndex
 from course_utils.search.late_interaction import (
     late_chunks, max_sim, max_sims, token_states,

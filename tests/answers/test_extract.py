@@ -85,16 +85,54 @@ def test_sentences_come_in_the_order_of_the_page():
     assert [c.quote[:6] for c in found.citations] == ["The sp", "Delete"]
 
 
-def test_headings_and_listings_are_no_sentences():
+def test_a_listing_can_be_quoted_and_a_heading_cannot():
     quotes = [c.quote for c in answer("lock plan", hits("lock"), count=9).citations]
-    assert quotes == ["Never delete the lock table by hand."]
+    assert quotes == ["terraform plan", "Never delete the lock table by hand."]
 
 
-def test_a_passage_that_begins_inside_a_listing_gives_no_line_of_it():
-    source = PAGES["lock"]
-    passage = Hit("lock", 1, source.index("terraform"), len(source), 1.0, source)
-    quotes = [c.quote for c in answer("terraform plan", [passage]).citations]
-    assert quotes == ["Never delete the lock table by hand."]
+def test_listings_can_be_left_out():
+    found = answer("lock plan", hits("lock"), count=9, listings=False)
+    assert [c.quote[:5] for c in found.citations] == ["Never"]
+
+
+def test_a_listing_is_quoted_whole_and_without_its_fences():
+    page = "# Disk\n~~~\ndf -i\n```\ndu -s\n~~~\nThen look at the crowd of files."
+    found = answer("df", [Hit("p", 0, 0, len(page), 1.0, page)], count=1)
+    assert [c.quote for c in found.citations] == ["df -i\n```\ndu -s"]
+    assert check_citations(found, {"p": page}) == []
+
+
+def test_a_listing_that_is_never_closed_ends_with_the_page():
+    page = "Look at the disk first.\n\n```\ndf -i\n"
+    found = answer("df", [Hit("p", 0, 0, len(page), 1.0, page)], count=1)
+    assert [c.quote for c in found.citations] == ["df -i"]
+
+
+def test_a_passage_that_begins_inside_a_listing_gives_the_lines_it_has():
+    page = "```\nterraform init\nterraform plan\n```\nNever delete the table."
+    begin = page.index("terraform plan")
+    found = answer("plan", [Hit("p", 1, begin, len(page), 1.0, page)], count=1)
+    assert [c.quote for c in found.citations] == ["terraform plan"]
+
+
+def test_what_two_pages_say_is_quoted_once_from_the_better_hit():
+    said = "The spool disk\nis full. Call the storage squad."
+    other = "# Old\nThe spool disk is full. Wait."
+    both = [Hit(n, 0, 0, len(t), 1.0, t) for n, t in (("a", said), ("b", other))]
+    found = answer("is the spool disk full?", both, count=9)
+    full = [c for c in found.citations if "spool" in c.quote]
+    assert [c.document for c in full] == ["a"]
+
+
+@pytest.mark.parametrize("by", ["words", "meaning", "both"])
+def test_words_meaning_or_both_decide(by):
+    found = answer("Then wait a bit!", hits("disk"), encoder=Toy(), count=1, by=by)
+    assert found.citations[0].quote == "Then wait a bit."
+
+
+def test_another_judge_is_refused():
+    with pytest.raises(ValueError, match="words"):
+        answer("anything", hits(), by="luck")
 
 
 def test_overlapping_passages_do_not_repeat_a_sentence():

@@ -599,6 +599,26 @@ def test_every_judgement_names_a_query_and_a_page_that_exist():
     assert {page for grades in judged.values() for page in grades} <= pages
 
 
+def test_every_golden_answer_stands_in_its_page():
+    pages = {page.id: page.text for page in corpora.load_runbooks()}
+    for row in corpora.load_answers():
+        assert row.quote in pages[row.runbook], row.id
+
+
+def test_no_page_has_golden_answers_in_both_splits():
+    dev, test = ({r.runbook for r in corpora.load_answers(s)} for s in ("dev", "test"))
+    assert len(dev) >= 12 and len(test) >= 12 and not dev & test
+    with pytest.raises(ValueError, match="train"):
+        corpora.load_answers("train")
+
+
+def test_golden_answers_are_commands_and_facts_alike():
+    rows = corpora.load_answers()
+    counts = Counter((row.kind, row.split) for row in rows)
+    assert min(counts.values()) >= 12 and len(counts) == 4
+    assert len({row.text for row in rows}) == len(rows)
+
+
 def test_relevance_is_graded():
     judged = corpora.load_relevance().values()
     assert {grade for grades in judged for grade in grades.values()} == {1, 2, 3}

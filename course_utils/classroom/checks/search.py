@@ -149,6 +149,75 @@ def _reference_strangers(stored, fresh, least=0.99):
     return [row for row, cosine in enumerate(cosines) if cosine < least]
 
 
+# -- 9.9: nDCG -------------------------------------------------------------------------
+
+
+def _reference_ndcg(ranking, grades, k, ideal=None, gain=float, discount=None):
+    """Shares of the ideal; what is cut where can be changed for the mistakes."""
+    discount = discount or (lambda place: np.log2(place + 1))
+
+    def worth(row):
+        return sum(gain(grade) / discount(i) for i, grade in enumerate(row, 1))
+
+    found = [grades.get(name, 0) for name in ranking][:k]
+    best = sorted(grades.values())[::-1][:k] if ideal is None else ideal(found)
+    whole = worth(best)
+    return worth(found) / whole if whole else 0.0
+
+
+def _ndcg_whole_ranking(ranking, grades, k):
+    best = sorted(grades.values())[::-1][:k]
+    return _reference_ndcg(ranking, grades, None, ideal=lambda _: best)
+
+
+def _ndcg_whole_ideal(ranking, grades, k):
+    best = sorted(grades.values())[::-1]
+    return _reference_ndcg(ranking, grades, k, ideal=lambda _: best)
+
+
+_GRADES = {"a": 3, "b": 2, "c": 1, "d": 2}
+
+# -- 9.10: BM25 ------------------------------------------------------------------------
+
+_TEXTS = [
+    ["disk", "full"],
+    ["disk", "lock", "lock", "lock"],
+    ["a", "full", "lock", "of", "rows", "on", "a", "table"],
+    ["pod", "lock", "pod"],
+]
+
+
+def _reference_bm25(asked, text, texts, k1=1.5, b=0.75, rare=True, factor=1.0):
+    lengths = [len(other) for other in texts]
+    held = k1 * (1 - b + b * len(text) * len(lengths) / sum(lengths))
+    total = 0.0
+    for word in asked:
+        count = sum(word == other for other in text)
+        having = len([other for other in texts if word in other])
+        rarity = np.log((len(texts) + 1) / (having + 0.5))  # 1 + (n - h + .5)/(h + .5)
+        total += (rarity if rare else 1) * factor * count / (count + held)
+    return float(total)
+
+
+def _bm25_without_limit(asked, text, texts):
+    return float(
+        sum(
+            np.log((len(texts) + 1) / (sum(word in t for t in texts) + 0.5))
+            * text.count(word)
+            for word in asked
+        )
+    )
+
+
+def _bm25_by_occurrences(asked, text, texts):
+    total, length = 0.0, len(text) / np.mean([len(t) for t in texts])
+    for word in asked:
+        having, count = sum(t.count(word) for t in texts), text.count(word)
+        rarity = np.log(1 + (len(texts) - having + 0.5) / (having + 0.5))
+        total += rarity * count / (count + 1.5 * (0.25 + 0.75 * length))
+    return float(total)
+
+
 EXERCISES = (
     Exercise(
         id="9.1",
@@ -446,6 +515,99 @@ EXERCISES = (
                     )
                     if best < 0.99
                 ],
+            ),
+        ],
+    ),
+    Exercise(
+        id="9.9",
+        title="A ranking in one number",
+        cases=[
+            (["a", "b", "d", "c"], _GRADES, 10),
+            (["b", "a"], {"a": 3, "b": 2}, 10),
+            (["x", "a"], {"a": 3}, 10),
+            (["x", "y"], {"a": 3}, 10),
+            (["a", "x", "b", "c"], {"a": 1, "b": 3, "c": 2}, 3),
+            (["x", "y", "a"], {"a": 2}, 2),
+            (["c"], _GRADES, 2),
+            (["d", "b", "a", "c"], _GRADES, 1),
+            (["x", "d", "y", "a", "z", "c"], _GRADES, 5),
+            (["x", "d", "y", "a", "z", "c"], _GRADES, 6),
+        ],
+        reference=_reference_ndcg,
+        mistakes=[
+            Mistake(
+                "this is not yet a share: divide by what the best order would get",
+                lambda r, g, k: _reference_ndcg(r, g, k, ideal=lambda _: [1]),
+            ),
+            Mistake(
+                "the best order is of all graded pages, not only of those found",
+                lambda r, g, k: _reference_ndcg(
+                    r, g, k, ideal=lambda found: sorted(found)[::-1]
+                ),
+            ),
+            Mistake(
+                "the whole ranking counts here: cut it at k",
+                _ndcg_whole_ranking,
+            ),
+            Mistake(
+                "the best order is cut at k as well: no ranking can show more than k",
+                _ndcg_whole_ideal,
+            ),
+            Mistake(
+                "every place counts alike here: divide each grade by log2(place + 1)",
+                lambda r, g, k: _reference_ndcg(r, g, k, discount=lambda place: 1),
+            ),
+            Mistake(
+                "the grade itself is the gain here, not 2 to its power less 1",
+                lambda r, g, k: _reference_ndcg(
+                    r, g, k, gain=lambda grade: 2.0**grade - 1
+                ),
+            ),
+        ],
+    ),
+    Exercise(
+        id="9.10",
+        title="BM25 by hand",
+        cases=[
+            (["disk"], _TEXTS[0], _TEXTS),
+            (["disk"], _TEXTS[1], _TEXTS),
+            (["lock"], _TEXTS[1], _TEXTS),
+            (["full", "lock"], _TEXTS[2], _TEXTS),
+            (["tape"], _TEXTS[0], _TEXTS),
+            (["pod", "pod", "lock"], _TEXTS[3], _TEXTS),
+            ([], _TEXTS[0], _TEXTS),
+            (["lock", "pod"], _TEXTS[0], _TEXTS),
+            (["a", "b", "a"], ["a", "b", "b"], [["a", "b", "b"], ["b"]]),
+        ],
+        reference=_reference_bm25,
+        mistakes=[
+            Mistake(
+                "long texts are not held back: use b and the length as a share of the "
+                "mean length",
+                lambda q, t, ts: _reference_bm25(q, t, ts, b=0.0),
+            ),
+            Mistake(
+                "every repetition is worth the same here: divide by count + k1 · ...",
+                _bm25_without_limit,
+            ),
+            Mistake(
+                "a rare word weighs no more than a common one here: multiply by its "
+                "rarity",
+                lambda q, t, ts: _reference_bm25(q, t, ts, rare=False),
+            ),
+            Mistake(
+                "the rarity counts the texts that have the word, not how often it "
+                "occurs in them",
+                _bm25_by_occurrences,
+            ),
+            Mistake(
+                "this is the older form with a factor of k1 + 1: the same order, other "
+                "numbers",
+                lambda q, t, ts: _reference_bm25(q, t, ts, factor=2.5),
+            ),
+            Mistake(
+                "a word that is asked twice counts twice",
+                lambda q, t, ts: _reference_bm25(list(dict.fromkeys(q)), t, ts),
             ),
         ],
     ),

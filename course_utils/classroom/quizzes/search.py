@@ -25,12 +25,14 @@ QUESTIONS = (
         correct="Compare question by question and look at the interval",
     ),
     Quiz(
-        "Fusing two rankings by reciprocal rank makes each kind of question …",
+        "A kind of question for which one of two rankings is blind: fusing both by "
+        "reciprocal rank makes it …",
         {
             "at least as good as with the better ranking": "A ranking that is blind "
             "for this kind still votes, and pulls wrong pages up.",
             "mostly something between the two rankings": "It insures against the "
-            "worse one and pays with the better one. Measure it for each kind.",
+            "worse one and pays with the better one; over all kinds together it may "
+            "still beat both. Measure both.",
             "worse than with either": "It rarely falls below the worse of the two.",
         },
         correct="mostly something between the two rankings",
