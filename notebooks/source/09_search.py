@@ -161,7 +161,7 @@ check("9.1", real_hits)
 # %% [markdown]
 # ## The golden set comes first
 #
-# From here on we search the handbook of an invented platform. Its **golden set** holds
+# From here on we search the handbook of an invented platform. Its [**golden set**](91_glossary.ipynb#g) holds
 # questions as engineers ask them, five kinds of them, and for each the pages that answer
 # (grade 3) or help (2). We look at *dev* while we choose, at *test* once, at the end.
 
@@ -220,7 +220,7 @@ check("9.2", recall_at_k)
 # %% [markdown]
 # ### Exercise 9.9 · A ranking in one number (core, 10 minutes)
 #
-# Recall does not see the order. **nDCG** does: a page of grade $g$ at place $i$ is worth
+# Recall does not see the order. [**nDCG**](91_glossary.ipynb#n) does: a page of grade $g$ at place $i$ is worth
 # $g / \log_2(i + 1)$, and the sum is divided by that of the best possible order.
 #
 # $$\mathrm{nDCG@}k = \frac{\sum_{i \le k} g_i / \log_2(i + 1)}
@@ -254,8 +254,8 @@ check("9.9", ndcg)
 
 # %% [markdown]
 # `search.evaluate` runs a search on every question and lets `ir_measures` do the counting.
-# Beside recall and nDCG it gives **MRR** (1 / place of the first page that helps). Each mean
-# has an interval: the middle 95 % of 2,000 resamples of the questions, a **bootstrap**.
+# Beside recall and nDCG it gives [**MRR**](91_glossary.ipynb#m) (1 / place of the first page that helps). Each mean
+# has an interval: the middle 95 % of 2,000 resamples of the questions, a [**bootstrap**](91_glossary.ipynb#b).
 # *Our yardstick is nDCG@10*, chosen before we look at anything.
 
 # %%
@@ -301,7 +301,7 @@ baseline.table()
 #
 # ## Cut the pages
 #
-# So much unread text asks for passages, each a **chunk** of a page. A popular way cuts every
+# So much unread text asks for passages, each a [**chunk**](91_glossary.ipynb#c) of a page. A popular way cuts every
 # *n* tokens, some of them shared by neighbours. Ours, `search.chunk`, adds whole sentences until a passage is full,
 # begins anew at a heading, and knows where in the page each passage stands. Take one fact
 # of one page. Where does it end up?
@@ -412,7 +412,7 @@ show_source(search.chunk)
 # %% [markdown]
 # ## Words or meaning?
 #
-# **BM25** adds up, over the words of a question, how rare each is times how much of it a
+# [**BM25**](91_glossary.ipynb#b) adds up, over the words of a question, how rare each is times how much of it a
 # text holds:
 #
 # $$\sum \ln\!\left(1 + \frac{N - h + 0.5}{h + 0.5}\right)
@@ -489,7 +489,7 @@ for kind in kinds.index[:4]:
 #
 # ## Both at once: fusion
 #
-# A cosine and a BM25 sum cannot be added, but places can. **Reciprocal rank fusion** gives
+# A cosine and a BM25 sum cannot be added, but places can. [**Reciprocal rank fusion**](91_glossary.ipynb#r) gives
 # each page `1 / (constant + place)` from each ranking that names it, and adds up.
 #
 # ### Exercise 9.4 · Fuse two rankings (core, 10 minutes)
@@ -601,9 +601,9 @@ explore(
 #
 # ## Or do not pool at all
 #
-# One vector per passage is a mean, and a mean forgets. **Late interaction** (ColBERT) keeps
+# One vector per passage is a mean, and a mean forgets. [**Late interaction**](91_glossary.ipynb#l) (ColBERT) keeps
 # a vector for each token: every token of the question looks for its best match in the page,
-# and the best cosines are added (**MaxSim**). The model was never trained for it. First on
+# and the best cosines are added ([**MaxSim**](91_glossary.ipynb#m)). The model was never trained for it. First on
 # one line:
 
 # %%
@@ -647,7 +647,7 @@ claim("C327", f"identifiers {codes}", codes.low > 0)
 # *Read the output.* A large step, from pages that are more than half unread. In a mean the
 # pieces of a code drown; side by side they match. The price is storage.
 #
-# **Late chunking** goes half the way: the model reads the whole text, and each passage is
+# [**Late chunking**](91_glossary.ipynb#l) goes half the way: the model reads the whole text, and each passage is
 # pooled afterwards, so that an *it* may know what it stands for (`search.late_chunks`).
 #
 # ## Pages that repeat, pages that are over
@@ -680,7 +680,7 @@ def cure(ranking, instead):
 check("9.5", cure)
 
 # %% [markdown]
-# That needs an editor who marks pages. **Maximal marginal relevance** needs nobody: it
+# That needs an editor who marks pages. [**Maximal marginal relevance**](91_glossary.ipynb#m) needs nobody: it
 # takes a page if it is relevant *and* unlike those already taken. What does each cost?
 
 # %%
@@ -879,7 +879,7 @@ print(f"unanswerable, answered all the same: "
 # ## Answer, with places that a program has looked up
 #
 # `answer` phrases nothing. It takes whole sentences and listings of the pages that were
-# found, and says where each stands. This is **RAG** without the last letter: retrieval,
+# found, and says where each stands. This is [**RAG**](91_glossary.ipynb#r) without the last letter: retrieval,
 # then a quote. Which quote answers is another question than which page, so it has a golden
 # set of its own: one command and one fact from each of 31 pages, dev and test.
 
@@ -1038,7 +1038,7 @@ claim("C180", f"{same} of {len(dev)} rankings", same == len(dev))
 #
 # ### Puzzle 9.8 · The search that got worse overnight
 #
-# A ticket on **drift**: *"Since last night search is bad. Nothing failed."* Last night a job encoded
+# A ticket on [**drift**](91_glossary.ipynb#d): *"Since last night search is bad. Nothing failed."* Last night a job encoded
 # half of the passages again, with a newer program that pools by `[CLS]` instead of the
 # mean. Same model, same 384 numbers, length 1. What happens to recall?
 
@@ -1104,7 +1104,7 @@ def strangers(stored, fresh):
 check("9.8", strangers)
 
 # %% [markdown]
-# Better than finding it is refusing it. A saved `SearchIndex` carries the **fingerprint** of
+# Better than finding it is refusing it. A saved `SearchIndex` carries the [**fingerprint**](91_glossary.ipynb#f) of
 # its encoder (weights, pooling, normalisation, limit) and a checksum for every file.
 
 # %%
@@ -1129,8 +1129,8 @@ with tempfile.TemporaryDirectory() as folder:
 #
 # ## Do you need more than an exact search?
 #
-# An **approximate index** may miss something and is faster for it: **HNSW** walks a graph of
-# neighbours, an **inverted file** looks into a few cells only. Real passages of all cuts,
+# An [**approximate index**](91_glossary.ipynb#a) may miss something and is faster for it: [**HNSW**](91_glossary.ipynb#h) walks a graph of
+# neighbours, an [**inverted file**](91_glossary.ipynb#i) looks into a few cells only. Real passages of all cuts,
 # the questions of both splits, the exact result as the truth. How many of the true ten does
 # each find? (Its speed depends on the machine: `make bench` measures it on 100,000.)
 
