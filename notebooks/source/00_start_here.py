@@ -301,6 +301,9 @@ scorecard()
 # | 07 | [Fine-tuning](07_finetune.ipynb) | When does training pay? |
 # | 08 | [Failure analysis](08_failures.ipynb) | Where does it fail, and why? |
 # | 09 | [RAG search](09_search.ipynb) | Can you ship it? |
+# | 10 | [Applications](10_applications.ipynb) | What else are vectors good for? |
+# | 90 | [Ledger of claims](90_claims.ipynb) | What became of every popular statement? |
+# | 91 | [Glossary](91_glossary.ipynb) | What does that word mean? |
 #
 # **Next:** [01 · What does the model see?](01_tokenization.ipynb)
 #
