@@ -7,6 +7,7 @@ mean pooling: The mean of the vectors of all real tokens. (05_pooling)
 from __future__ import annotations
 
 import difflib
+import re
 from functools import cache
 
 from course_utils.classroom.show import escape, visible
@@ -23,7 +24,7 @@ def glossary() -> dict[str, Term]:
 
 def known(word: str) -> Term | None:
     """Find a term as it stands in a text: any case, plural, hyphen or blank."""
-    name = " ".join(word.split()).lower()
+    name = re.sub(r"@\d+$", "@k", " ".join(word.split()).lower())
     spelt = [name, name.removesuffix("s"), name.replace(" ", "-"), f"[{name}]"]
     return next((glossary()[s] for s in spelt if s in glossary()), None)
 

@@ -247,7 +247,7 @@ claim("C152", f"first place, {most} times each: {', '.join(first)}", verdict)
 #
 # ## A tokenizer of our own
 #
-# Real tokenizers start from **bytes**, not letters: any text in any script is bytes, so
+# Real tokenizers start from *bytes*, not letters: any text in any script is bytes, so
 # nothing can ever be unknown. Ids 0 to 255 are the bytes; merge number k gets the id
 # 255 + k.
 #
@@ -395,8 +395,8 @@ claim("C281", f"{bytewise} of {len(texts)} return", bytewise == len(texts))
 # ## Four stages, by name
 #
 # Every tokenizer of the library is four machines in a row: [**normalise**](91_glossary.ipynb#n) (one spelling
-# for what shall count as the same), **pre-tokenise** (the first cut, which no piece may
-# cross), the **model** (BPE, WordPiece or Unigram: pieces and ids) and **post-process**
+# for what shall count as the same), *pre-tokenise* (the first cut, which no piece may
+# cross), the *model* (BPE, WordPiece or Unigram: pieces and ids) and *post-process*
 # (what the network wants around them). Follow one line through MiniLM's.
 
 # %%
@@ -579,7 +579,7 @@ plots.show(fig, alt="Bars: the probability of each cut of unhug, falling fast.",
 # *Read the output.* A cut is as likely as the product of its pieces, so few pieces
 # usually win. But the number of cuts doubles with every letter; a long word has millions.
 #
-# **Viterbi**'s idea: the best cut up to a place is the best cut up to an earlier place
+# [**Viterbi**](91_glossary.ipynb#v)'s idea: the best cut up to a place is the best cut up to an earlier place
 # and one more piece. So walk from left to right and keep only the best way to each place.
 #
 # ### Exercise 1.9 · The likeliest cut (core, 15 minutes)

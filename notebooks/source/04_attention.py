@@ -60,7 +60,7 @@ pd.DataFrame({
 #
 # ## The same word, twice
 #
-# "**The** server crashed at three…" and "**The** cat sat on the mat." begin with the same
+# "*The* server crashed at three…" and "*The* cat sat on the mat." begin with the same
 # word at the same place, so it enters the first block as the same vector. How alike are
 # the two when they leave the last one? "Completely different", says an article. Write
 # down a number before you run the next cell.
@@ -80,7 +80,7 @@ claim("C012", f"{cosines[0]:.2f} at the input, {cosines[-1]:.2f} at the end",
 #
 # Start with three words and four numbers each that you can multiply in your head:
 # **noun, animal, flat, asks**. *It* asks and is no noun. The simplest way to let words
-# meet: score every pair by its **dot product**, turn each row of scores into shares that
+# meet: score every pair by its [**dot product**](91_glossary.ipynb#d), turn each row of scores into shares that
 # sum to 1 (the [**softmax**](91_glossary.ipynb#s): e to the score, divided by the row's sum), and replace each
 # word by the mean of all three, weighted by its shares. At whom will *it* look?
 
@@ -93,7 +93,7 @@ print("scores of cat, mat, it:", scores.int().tolist())
 pd.DataFrame(weights.numpy(), words, words).map("{:.2f}".format)
 
 # %% [markdown]
-# *Read the output.* Each word looks most at **itself**, the scores are symmetric (if a
+# *Read the output.* Each word looks most at *itself*, the scores are symmetric (if a
 # cat resembles a mat, the mat resembles the cat), and there is nothing that training
 # could turn. *It* will never find the cat this way.
 #
@@ -183,7 +183,7 @@ for name, part, other in (("loops", slow, fast), ("torch", library, fast),
 print(f"previous token gets at least {weights.diagonal(-1).min():.2f}")
 
 # %% [markdown]
-# *Read the output.* This head fetches **the previous token**. Heads of this kind have
+# *Read the output.* This head fetches *the previous token*. Heads of this kind have
 # been described in BERT as it leaves pre-training; what made this one, no number here
 # can tell.
 #
@@ -236,8 +236,8 @@ claim("C099", f"larger with the root: median {middle > 1}, mean {mean > 1}",
       "partly" if middle > 1 > mean else bool(middle > 1))
 
 # %% [markdown]
-# *Read the output.* Next to nothing reaches the **typical** query without the root. The
-# **mean** is larger, for the factor 1/√d of the chain rule is gone as well, and a few
+# *Read the output.* Next to nothing reaches the *typical* query without the root. The
+# *mean* is larger, for the factor 1/√d of the chain rule is gone as well, and a few
 # queries that waver between two keys are hit hard. Starved or shaken: neither is a way
 # to learn. The wrong version runs without any error; you will meet it as a patient.
 #
@@ -296,7 +296,7 @@ claim("C103", f"without a mask: cosine {forgot:.2f} to itself", forgot > 0.999)
 #
 # ### Hiding the future
 #
-# A model that *writes* must not see what it is about to write: the **causal** mask lets
+# A model that *writes* must not see what it is about to write: the *causal* mask lets
 # each token look at itself and back. Two ways: hide before the softmax, or take weights
 # away after it and share them out again. Before you run: do they agree?
 
@@ -338,7 +338,7 @@ near = [float(trace.vector.numpy() @ vector)
 print(f"texts to themselves: cosine {min(near):.2f} to {max(near):.2f}")
 
 # %% [markdown]
-# *Read the output.* With the causal mask the two *the* stay **one** vector: what comes
+# *Read the output.* With the causal mask the two *the* stay *one* vector: what comes
 # later cannot reach them. This mask is what separates GPT's attention from BERT's, and
 # the reason why a writing model can keep the keys and values of what it has read.
 #
@@ -457,13 +457,13 @@ share = sizes["ffn"] / count(layer)
 claim("C108", f"{share:.0%} of a block", share < 0.5)
 
 # %% [markdown]
-# *Read the output.* The larger half of a block never looks at another token: **only
-# attention** carries anything from word to word.
+# *Read the output.* The larger half of a block never looks at another token: *only
+# attention* carries anything from word to word.
 #
 # ## Add, then normalise
 #
 # Both halves *add* to what came in (the [**residual**](91_glossary.ipynb#r)). BERT and MiniLM normalise the
-# **sum** (post-LN). The listing that most articles print normalises what goes *in*
+# *sum* (post-LN). The listing that most articles print normalises what goes *in*
 # (pre-LN, as GPT-2 does), and calls the result BERT.
 #
 # ### Exercise 4.5 · Wire the block, post-LN (core, 5 minutes)
@@ -519,7 +519,7 @@ claim("C111", f"with MiniLM's weights: cosine {max(near):.1f} to the truth",
 #
 # And what is the adding for? "Against vanishing gradients." Take 24 random blocks, with
 # and without residuals, with and without layer norms. Three things to watch: the gradient
-# at the query map of the **first** block, at that of the **last**, and how alike two
+# at the query map of the *first* block, at that of the *last*, and how alike two
 # tokens have become. Which of them will suffer?
 
 
@@ -559,7 +559,7 @@ claim("C112", f"no residual, gradient: {left['norm']} with norms, "
 # %% [markdown]
 # *Read the output.* Without norms nothing reaches the first block unless residuals carry
 # it. With norms, as in every transformer, it gets one either way, if a smaller one. What
-# is lost there is something else: all tokens of a text become **one** vector, means of
+# is lost there is something else: all tokens of a text become *one* vector, means of
 # means. Queries then have nothing left to choose between, and the last block's starve.
 #
 # ## The real weights in your block
@@ -618,7 +618,7 @@ pictures.quadratic(sizes, shares, half=6 * 384)
 
 # %% [markdown]
 # *Read the output.* Quadratic it is; yet at the lengths that this model reads, nearly all
-# the work lies elsewhere. Growth is not size. **FlashAttention**, which torch uses where
+# the work lies elsewhere. Growth is not size. [**FlashAttention**](91_glossary.ipynb#f), which torch uses where
 # it can, does the same products block by block and never stores the n × n table: memory
 # then grows with n, the work still with n².
 #
@@ -784,7 +784,7 @@ pd.DataFrame(columns, list(ways)).replace("+0.00 to +0.00", "–")
 
 # %% [markdown]
 # *Read the output.* `[SEP]` hidden: no loss is shown. `[CLS]` hidden: on the hard pairs
-# the loss is of the size of switching off **all** heads, and lookup rows are worth nothing
+# the loss is of the size of switching off *all* heads, and lookup rows are worth nothing
 # there: what ranks these pairs right, the blocks brought. On the natural pairs, whose
 # common words guide, lookup rows come far; hiding `[CLS]` costs there, too. One reading: whoever finds nothing needs a place to look at. Not tested here.
 #
@@ -821,7 +821,7 @@ explore(ablation_map, twin=[{"text": "all texts"}, {"text": "nasty"}],
 # %% [markdown]
 # *Read the output.* Most heads can go one by one and hardly leave a trace; many of the
 # last block cannot, and no block comes after them. Now the sharp tables. Layers differ in
-# both, so compare heads **within** a layer; what do heads shuffled in each layer give?
+# both, so compare heads *within* a layer; what do heads shuffled in each layer give?
 
 # %%
 entropies = [attention.entropy(t.attention).mean(-1) for t in read]
@@ -839,7 +839,7 @@ print(f"mean of the layers {np.mean(within):+.2f}; "
 # %% [markdown]
 # *Read the output.* Over all heads sharp seems to mean *un*important. Layer by layer the
 # sign changes, and the mean within layers lies inside what chance gives: a relation is
-# **not shown**. Much of the strong number came from mixing layers.
+# *not shown*. Much of the strong number came from mixing layers.
 #
 # ## Is attention an explanation?
 #
@@ -896,14 +896,14 @@ pd.DataFrame.from_dict(rows, "index", columns=columns).replace(
 # %% [markdown]
 # *Read the output.* Both slogans fail. Attention does follow the effect, far from chance.
 # But so does plain rarity, and that looks tell more than the vocabulary does is not
-# shown. What is **handed over** does a little better than rarity, and its interval says
+# shown. What is *handed over* does a little better than rarity, and its interval says
 # so. An explanation is worth what it adds to the cheapest rule.
 #
 # ## One word, two senses
 #
 # *bank*, *bat*, *cell*, *pod* and others, each in two senses. Give each query sentence
 # the sense of its nearest neighbour among the support sentences, using only the vector of
-# **that word**. From which block on does it work?
+# *that word*. From which block on does it work?
 
 # %%
 def stages(use):
@@ -985,7 +985,7 @@ def diagnosis():
 check("4.7", diagnosis)
 
 # %% [markdown]
-# And now the other way round. A test is good if it **kills** every sick version and
+# And now the other way round. A test is good if it *kills* every sick version and
 # spares every healthy one. The popular first test checks only that rows sum to 1.
 #
 # ### Puzzle 4.8 · The test (core, 15 minutes)
