@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parent
 OFFLINE = ROOT / "tests" / "offline"
@@ -16,6 +17,10 @@ import sitecustomize  # noqa: E402, F401  (cuts the network in this process)
 from course_utils.authoring.build import KERNEL_ENVIRONMENT  # noqa: E402
 
 os.environ.update(KERNEL_ENVIRONMENT)
+
+# No test depends on how fast a machine is, and every run tries the same examples.
+settings.register_profile("course", deadline=None, derandomize=True)
+settings.load_profile("course")
 
 collect_ignore = [
     "tests/offline",
