@@ -82,7 +82,8 @@ class Source:
             'border-radius:4px;overflow-x:auto;line-height:1.35;margin:.3em 0">'
             f"{''.join(self._coloured()).rstrip()}</pre>"
         )
-        name = f"<code>{html.escape(visible(self.place))}</code>"
+        name = html.escape(visible(self.place))
+        name = f'<span style="font-family:monospace">{name}</span>'
         shown = "" if count > FOLDED else " open"
         return (
             f'<details{shown}><summary style="cursor:pointer">{name}, '
