@@ -16,7 +16,7 @@ FINISHED = """([errors, count]) => {
   if (document.querySelector(errors)) return true;  // nothing runs after an error
   const prompts = [...document.querySelectorAll(
     '.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(e => e.textContent.trim());
-  return prompts.length > 5
+  return prompts.length > 4
     && prompts.slice(0, count).every(text => /^\\[\\d+\\]:$/.test(text));
 }"""
 
