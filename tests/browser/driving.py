@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-expect.set_options(timeout=60_000)  # a first import takes its time
+expect.set_options(timeout=180_000)  # a first import takes its time
 ERRORS = (
     '[data-mime-type="application/vnd.jupyter.error"], '
     '[data-mime-type="application/vnd.jupyter.stderr"]'
@@ -25,8 +25,8 @@ def open_notebook(page, lab, name, folder="notebooks"):
     lab.close_kernels()
     page.goto(f"{lab.url}/lab/tree/{folder}/{name}?token={lab.token}&reset")
     kernel = page.locator(".jp-KernelName, .jp-Toolbar-kernelName").first
-    expect(kernel).to_have_text(re.compile("Python 3"), timeout=60_000)
-    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
+    expect(kernel).to_have_text(re.compile("Python 3"), timeout=99_000)
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=99_000)
 
 
 def menu(page, first, second):
@@ -37,7 +37,7 @@ def menu(page, first, second):
 def run_all(page, seconds=600):
     menu(page, "Run", "Run All Cells")
     page.wait_for_function(FINISHED, arg=[ERRORS, 999], timeout=seconds * 1000)
-    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=99_000)
 
 
 def run_until(page, number, seconds=600):
@@ -52,7 +52,7 @@ def run_until(page, number, seconds=600):
 def run_cell(page, cell):
     cell.locator(".jp-InputPrompt").click()
     page.keyboard.press("Control+Enter")
-    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=99_000)
 
 
 def cell_with(page, text):
@@ -68,4 +68,4 @@ def write(page, first, text):
     page.keyboard.press("Control+a")
     page.keyboard.type(text)
     page.keyboard.press("Control+Enter")
-    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=99_000)
