@@ -50,8 +50,13 @@ def run_until(page, number, seconds=600):
 
 
 def run_cell(page, cell):
-    cell.locator(".jp-InputPrompt").click()
+    """Run one cell and wait for its new number: the kernel may look idle before."""
+    prompt = cell.locator(".jp-InputPrompt")
+    before = prompt.inner_text().strip()
+    prompt.click()
     page.keyboard.press("Control+Enter")
+    expect(prompt).not_to_have_text(before)
+    expect(prompt).to_have_text(re.compile(r"^\s*\[\d+\]:\s*$"))
     expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=99_000)
 
 

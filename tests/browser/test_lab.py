@@ -47,7 +47,7 @@ def last_widget(name):
 def move_every_widget(page, expected):
     """Each control of each widget, by keyboard alone, changes what is shown."""
     widgets = page.locator(".widget-vbox:has(.widget-html)")
-    assert widgets.count() == expected
+    expect(widgets).to_have_count(expected)
     # JupyterLab keeps the arrow keys of lists and round buttons for itself.
     assert widgets.locator("select, input[type=radio]").count() == 0
     for number in range(expected):
