@@ -22,7 +22,9 @@ $(STAMP): requirements.txt constraints.txt pyproject.toml Makefile
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python has no venv: sudo apt install python3-venv"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv --clear $(VENV)
 	@echo "Installing into $(VENV) (a few minutes, once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -r requirements.txt
+	@arguments="$(PIP_ARGS)"; \
+	  test -n "$$arguments" || arguments=$$($(PYTHON) -I course_utils/authoring/cpu_torch.py); \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check $$arguments -c constraints.txt -r requirements.txt
 	@touch $@
 
 env: $(STAMP)  ## create .venv and install the tested versions
@@ -71,7 +73,7 @@ binder: $(STAMP)  ## after a change of constraints.txt: write binder/requirement
 colab: $(STAMP)  ## a hosted notebook played through: a fresh environment, minutes, needs the index
 	@COURSE_COLAB=1 $(BIN)/python -m pytest -q -rs tests/test_colab.py
 
-bench: $(STAMP)  ## run the benchmarks: BENCHMARKS.md (half an hour, idle machine)
+bench: $(STAMP)  ## run the benchmarks: bench/README.md (half an hour, idle machine)
 	@for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 checksums:  ## after a change of data: write data/SHA256SUMS anew

@@ -2,7 +2,7 @@
 
 A figure is a ratio of two things that were measured in turn in one run, so that a busy
 machine slows both; next to it stand the lowest and the highest of the runs. Each script
-writes its own section of ``results.json``; ``BENCHMARKS.md`` is made from that file and
+writes its own section of ``results.json``; ``README.md`` is made from that file and
 from nothing else: ``python bench/_common.py`` writes it anew.
 """
 
@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 import course_utils  # noqa: E402, F401  (its defaults have to stand before torch)
 
-RESULTS, PAGE = ROOT / "bench" / "results.json", ROOT / "BENCHMARKS.md"
+RESULTS, PAGE = ROOT / "bench" / "results.json", ROOT / "bench" / "README.md"
 TOPICS = (
     *("encoder", "precision", "threads", "tokenization", "recounting"),
     *("pairs", "search", "kernels", "notebooks"),
@@ -33,6 +33,19 @@ TOPICS = (
 PACKAGES = ("numpy", "torch", "transformers", "sentence-transformers") + (
     "tokenizers",
     "faiss-cpu",
+)
+# What a reader wants to know first: section, and how the row is named in it.
+GLANCE = (
+    ("encoder", "`MiniLM.encode`, 1,000 mixed texts"),
+    ("encoder", "peak memory, `MiniLM`, 100 mixed texts"),
+    ("precision", "int8"),
+    ("precision", "nDCG@10 lost by int8"),
+    ("kernels", "start to first vector, `MiniLM`"),
+    ("kernels", "memory added by one more kernel"),
+    ("tokenization", "`train_bpe`, 1,000 merges"),
+    ("search", "`SearchIndex.search`: 100,000 vectors"),
+    ("search", "HNSW, 16 links, ef 64: 100,000 vectors"),
+    ("pairs", "encode 10,000 sentences and search exactly"),
 )
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "bf16")
 
@@ -265,14 +278,28 @@ def _number(value: float) -> str:
     return f"{value:,}"
 
 
+def glance(results: Mapping[str, Mapping]) -> str:
+    """The ten rows of ``GLANCE``, as far as they were measured, in four columns."""
+    lines = ["| measured | against | median | goal |", "|---|---|---|---|"]
+    for topic, name in GLANCE:
+        for one in results.get(topic, {"rows": []})["rows"]:
+            if one["name"] == name:
+                met = {True: "met", False: "**missed**", None: ""}[one["met"]]
+                figure = f"{_number(one['figure'])} {one['unit']}"
+                lines.append(f"| {name} | {one['against']} | {figure} | {met} |")
+    return "\n".join(lines)
+
+
 def page(results: Mapping[str, Mapping]) -> str:
-    """BENCHMARKS.md, made from the results."""
+    """The page bench/README.md, made from the results."""
     parts = [
         "# Benchmarks\n",
         "Made by `make bench` from `bench/results.json`; do not edit. Every ratio "
         "compares two things that were\nmeasured in turn in one run: the median of the "
         "runs, with the lowest and the highest. Absolute times mean\nlittle on another "
         "machine. One section alone: `python bench/encoder.py`.\n",
+        "## At a glance\n",
+        f"{glance(results)}\n",
     ]
     for topic in TOPICS:
         if topic not in results:

@@ -1,4 +1,4 @@
-"""The benchmarks run, sum up rightly, and BENCHMARKS.md is what they found."""
+"""The benchmarks run, sum up rightly, and bench/README.md is what they found."""
 
 import dataclasses
 import importlib
@@ -139,6 +139,14 @@ def test_the_page_is_what_the_results_say(common):
     """A number edited by hand, in either file, fails here."""
     results = json.loads(common.RESULTS.read_text("utf-8"))
     assert common.PAGE.read_text("utf-8") == common.page(results)
+
+
+def test_the_first_table_is_taken_in_at_a_glance(common):
+    """Ten rows, every one of them measured; a renamed row would be missing."""
+    results = json.loads(common.RESULTS.read_text("utf-8"))
+    head, rule, *rows = common.glance(results).splitlines()
+    named = [row.split(" | ")[0].removeprefix("| ") for row in rows]
+    assert named == [name for _, name in common.GLANCE] and len(named) == 10
 
 
 def test_every_section_has_its_script_and_stands_in_the_order_of_the_page(common):

@@ -19,6 +19,7 @@ import nbformat
 from course_utils.authoring.source import NOTEBOOKS, ROOT, settings
 
 SITE = ROOT / "build" / "site"
+APPENDIX = ["data/README", "bench/README"]
 _FUNCTION = re.compile(r"(<mi>\w{2,}</mi>)(?=<m(?:i|n|row|sub|sup)>)")
 STYLE = """\
 /* 88 columns of code fit; wide things scroll by themselves, the page never does. */
@@ -64,14 +65,14 @@ def stage(folder: Path) -> dict[str, str]:
         shutil.copyfile(path, target)
         alts |= _alts(nbformat.read(path, as_version=4))
     shutil.copytree(NOTEBOOKS / "images", folder / "notebooks" / "images")
-    (folder / "data").mkdir()
-    shutil.copyfile(ROOT / "data" / "README.md", folder / "data" / "README.md")
-    shutil.copyfile(ROOT / "BENCHMARKS.md", folder / "BENCHMARKS.md")
+    for name in APPENDIX:
+        (folder / name).parent.mkdir()
+        shutil.copyfile(ROOT / f"{name}.md", folder / f"{name}.md")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     trees = [
         _tree("Notebooks", [_name(path) for path in pages]),
         _tree("Solved edition", [_name(path) for path in solved]),
-        _tree("Appendix", ["data/README", "BENCHMARKS"]),
+        _tree("Appendix", APPENDIX),
     ]
     (folder / "index.md").write_text("\n\n".join([text, *trees]), encoding="utf-8")
     (folder / "_static").mkdir()
