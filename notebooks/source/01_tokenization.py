@@ -982,8 +982,8 @@ Stack(*(show_tokens(cl100k.pieces(text))
 # %% [markdown]
 # One é is a single code point, the other an e with a combining accent; the last two hide
 # a no-break space and a zero-width space. Write the key under which these spellings meet:
-# accents composed, U+00A0 a space, U+200B and U+FEFF gone. It must not merge *résumé*
-# with *resume*.
+# accents composed, U+00A0 a space, U+200B and U+FEFF gone. Nothing else changes, spaces
+# at either end included: it must not merge *résumé* with *resume*.
 #
 # <details><summary>Hint 1</summary>
 #
