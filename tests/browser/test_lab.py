@@ -13,20 +13,21 @@ from tests.browser.driving import (
     cell_with,
     open_notebook,
     run_cell,
-    run_until,
     write,
 )
+from tests.browser.slicing import needed
 
 STUDENT = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("name", STUDENT)
 def test_a_notebook_runs_its_widgets_move_and_it_can_be_read(page, lab, name):
-    """As far down as its last widget: that every cell runs, other tests have shown."""
+    """What its widgets need is run: that every cell runs, other tests have shown."""
     open_notebook(page, lab, name)
-    last, widgets = last_widget(name)
-    run_until(page, last)
-    assert page.locator(ERRORS).all_inner_texts() == []
+    numbers, widgets = cells_for_widgets(name)
+    for number in numbers:
+        run_cell(page, page.locator(".jp-Notebook .jp-CodeCell").nth(number))
+        assert page.locator(ERRORS).all_inner_texts() == []
     move_every_widget(page, expected=widgets)
     assert page.evaluate(BAD_HINTS) == []
     for theme in ("Dark", "Light"):
@@ -36,12 +37,13 @@ def test_a_notebook_runs_its_widgets_move_and_it_can_be_read(page, lab, name):
     assert page.outside == []
 
 
-def last_widget(name):
-    """The number of the last code cell with a widget (at least the third); how many."""
+def cells_for_widgets(name):
+    """The numbers of the cells to run (three at least), and how many widgets."""
     cells = json.loads((NOTEBOOKS / name).read_text("utf-8"))["cells"]
     code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
     found = [len(re.findall(r"^explore\(", text, re.MULTILINE)) for text in code]
-    return max([2, *(i for i, count in enumerate(found) if count)]), sum(found)
+    last = [number for number, count in enumerate(found) if count]
+    return needed(code, {0, 1, 2, *last}), sum(found)
 
 
 def move_every_widget(page, expected):
