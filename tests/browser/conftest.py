@@ -97,7 +97,7 @@ class Lab:
         self._wait()
 
     def _wait(self) -> None:
-        for _ in range(240):
+        for _ in range(720):
             if self.process.poll() is not None:
                 raise RuntimeError(f"JupyterLab ended:\n{self.log.read_text()[-2000:]}")
             try:

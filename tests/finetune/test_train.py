@@ -669,7 +669,7 @@ def test_a_killed_process_is_resumed_to_the_last_digit(tmp_path):
     """Not an exception: the process is gone, in an epoch or while it writes."""
     training, writing = tmp_path / "training", tmp_path / "writing"
     victims = start(training, "slow"), start(writing, "dies while it writes")
-    whole, deadline = start(""), time.monotonic() + 150
+    whole, deadline = start(""), time.monotonic() + 600
     while not checkpoints.listed(training) and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.7)  # into the second epoch
