@@ -1,0 +1,12 @@
+"""What changes when it must run every day: caches, stores, servers.
+
+- ``cache``: an encoder that never encodes the same text twice.
+- ``storage``: where cached values are kept: SQLite, Redis.
+- ``pipeline``: batches to a server that fails now and then; nothing lost.
+- ``endpoint``: an encoder behind HTTP, with faults on request.
+- ``server``: real servers for as long as their process lives.
+"""
+
+# fmt: off
+from course_utils.production import cache, endpoint, pipeline, server, storage
+from course_utils.production.cache import CachedEncoder, Memory
