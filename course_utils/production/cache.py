@@ -24,7 +24,7 @@ from typing import Protocol
 import numpy as np
 
 from course_utils import guards
-from course_utils.encoder.protocol import Encoder, listed
+from course_utils.encoder import Encoder, listed
 
 CHECK = 4  # bytes of the checksum behind the numbers
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 
 from aiohttp import web
 
-from course_utils.encoder.protocol import Encoder
+from course_utils.encoder import Encoder
 
 FAULTS = {
     "busy": "429 with Retry-After: 0",
