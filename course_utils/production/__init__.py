@@ -5,9 +5,12 @@
 - ``pipeline``: batches to a server that fails now and then; nothing lost.
 - ``endpoint``: an encoder behind HTTP, with faults on request.
 - ``server``: real servers for as long as their process lives.
+- ``compression``: fewer numbers, or fewer bits for each.
 - ``store``: vectors in PostgreSQL, with the encoder's fingerprint in the schema.
 """
 
 # fmt: off
-from course_utils.production import cache, endpoint, pipeline, server, storage, store
+from course_utils.production import (
+    cache, compression, endpoint, pipeline, server, storage, store,
+)
 from course_utils.production.cache import CachedEncoder, Memory
