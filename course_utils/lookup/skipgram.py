@@ -1,4 +1,4 @@
-"""Where rows come from: skip-gram with negative sampling, and a world small enough.
+"""Where rows come from: skip-gram with negative sampling.
 
 Built in notebook 02, used as ``lookup.train_skip_gram`` and so on. Library:
 ``gensim.models.Word2Vec(sg=1, negative=5)``. Paper: Mikolov et al. 2013
@@ -8,7 +8,7 @@ Built in notebook 02, used as ``lookup.train_skip_gram`` and so on. Library:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -42,6 +42,7 @@ def train_skip_gram(
     epochs: int = 60,
     learning_rate: float = 0.05,
     seed: int = 0,
+    batch_size: int = 64,
 ) -> WordTable:
     """Learn a table from which words stand near which (skip-gram, negative sampling).
 
@@ -56,6 +57,7 @@ def train_skip_gram(
         epochs: passes over all pairs.
         learning_rate: step size of Adagrad.
         seed: decides the first rows and the draws.
+        batch_size: pairs per step.
 
     Returns:
         The table of centre rows, words by frequency.
@@ -64,8 +66,47 @@ def train_skip_gram(
         ValueError: fewer than two different words, no word has a neighbour, or a
             setting is out of range.
     """
+
+    def loss(centre: Tensor, context: Tensor, batch: Tensor, wrong: Tensor) -> Tensor:
+        return skip_gram_loss(centre, context, batch[:, 0], batch[:, 1], wrong)
+
+    numbers = dim, negatives, epochs, learning_rate, seed, batch_size
+    return learn_table(
+        sentences, lambda ids: skip_gram_pairs(ids, window), loss, *numbers
+    )
+
+
+def learn_table(
+    sentences: Sequence[Sequence[str]],
+    examples_of: Callable[[list[int]], Sequence[Sequence[int]]],
+    loss_of: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor],
+    dim: int,
+    negatives: int,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+    batch_size: int,
+) -> WordTable:
+    """Train an input and an output table on examples of any kind; return the input's.
+
+    Args:
+        sentences: lists of words.
+        examples_of: one sentence as ids -> its examples, rows of one length.
+        loss_of: input table, output table, examples (batch, n) and drawn words
+            (batch, negatives) -> a number.
+        dim: numbers per row.
+        negatives: random words per example.
+        epochs: passes over all examples.
+        learning_rate: step size of Adagrad.
+        seed: decides the first rows and the draws.
+        batch_size: examples per step.
+
+    Raises:
+        ValueError: as ``train_skip_gram``.
+    """
     dim, negatives = guards.whole("dim", dim), guards.whole("negatives", negatives)
     epochs, seed = guards.whole("epochs", epochs), guards.whole("seed", seed)
+    batch_size = guards.whole("batch_size", batch_size, low=1)
     learning_rate = guards.number("learning_rate", learning_rate, low=0)
     if dim < 1 or negatives < 1 or epochs < 0:
         raise ValueError(
@@ -74,17 +115,12 @@ def train_skip_gram(
         )
     frequency = Counter(word for sentence in sentences for word in sentence)
     if len(frequency) < 2:
-        raise ValueError("skip-gram needs at least two different words")
+        raise ValueError("learning needs at least two different words")
     words = [word for word, _ in frequency.most_common()]
     number = {word: i for i, word in enumerate(words)}
-    pairs = torch.tensor(
-        [
-            pair
-            for sentence in sentences
-            for pair in skip_gram_pairs([number[word] for word in sentence], window)
-        ]
-    )
-    if not len(pairs):
+    as_ids = ([number[word] for word in sentence] for sentence in sentences)
+    examples = torch.tensor([row for ids in as_ids for row in examples_of(ids)])
+    if not len(examples):
         raise ValueError("no word has a neighbour: sentences need two words or more")
     generator = torch.Generator().manual_seed(seed)
     noise = torch.tensor([frequency[word] for word in words]).float() ** 0.75
@@ -93,12 +129,11 @@ def train_skip_gram(
     tables = [centre.requires_grad_(), context.requires_grad_()]
     optimiser = torch.optim.Adagrad(tables, lr=learning_rate)
     for _ in range(epochs):
-        shuffled = pairs[torch.randperm(len(pairs), generator=generator)]
-        for batch in shuffled.split(64):
-            wrong = torch.multinomial(
-                noise, len(batch) * negatives, replacement=True, generator=generator
-            ).view(len(batch), negatives)
-            loss = skip_gram_loss(centre, context, batch[:, 0], batch[:, 1], wrong)
+        shuffled = examples[torch.randperm(len(examples), generator=generator)]
+        for batch in shuffled.split(batch_size):
+            drawn = len(batch) * negatives
+            wrong = torch.multinomial(noise, drawn, True, generator=generator)
+            loss = loss_of(centre, context, batch, wrong.view(-1, negatives))
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -136,64 +171,23 @@ def softmax_loss(
     return torch.nn.functional.cross_entropy(scores, contexts)
 
 
-# -- a world small enough to see through -----------------------------------------------
+def softmax_gradient(context: Tensor, centre: Tensor, observed: int) -> Tensor:
+    """Gradient of ``-log P(observed | centre)`` at the centre's row, without autograd.
 
-TRAITS = {
-    "man": "male adult common",
-    "woman": "female adult common",
-    "boy": "male young common",
-    "girl": "female young common",
-    "king": "male adult royal",
-    "queen": "female adult royal",
-    "prince": "male young royal",
-    "princess": "female young royal",
-    **dict.fromkeys(("cat", "dog", "kitten", "puppy"), "pet"),
-    **dict.fromkeys(("france", "italy", "japan", "egypt"), "land"),
-}
-PHRASES = {
-    "male": ("shaves his beard", "trims his beard"),
-    "female": ("braids her hair", "wears her dress"),
-    "adult": ("has grey hair", "tells old tales"),
-    "young": ("climbs tall trees", "plays outside"),
-    "royal": ("wears a crown", "lives in a palace"),
-    "common": ("rents a flat", "takes the bus"),
-    "pet": ("eats its food", "chases mice", "sleeps all day", "licks its paws"),
-    "land": ("exports wine", "borders the sea", "elects a parliament", "signs a pact"),
-}
+    The mean of all context rows, weighted by their probability, minus the one that was
+    seen: *expected minus observed*.
 
+    Args:
+        context: context rows (words, dim).
+        centre: one row (dim,).
+        observed: number of the word that stood there.
 
-def small_world() -> list[list[str]]:
-    """Return every sentence of the small world, as lists of words.
+    Returns:
+        (dim,). ``torch.nn.functional.cross_entropy`` and ``backward`` give the same.
 
-    Each of the sixteen words of ``TRAITS`` is followed by each of the ``PHRASES`` of
-    its traits, and by nothing else.
-
-    >>> " ".join(small_world()[0])
-    'the man shaves his beard'
+    >>> context = torch.tensor([[2.0, 0.0], [0.0, 2.0]])
+    >>> softmax_gradient(context, torch.tensor([0.0, 0.0]), observed=0)
+    tensor([-1.,  1.])
     """
-    return [
-        [*(() if trait == "land" else ("the",)), word, *phrase.split()]
-        for word, traits in TRAITS.items()
-        for trait in traits.split()
-        for phrase in PHRASES[trait]
-    ]
-
-
-def trait_questions() -> list[tuple[str, str, str, str]]:
-    """Return all analogies ``(a, b, c, d)`` that change one trait of a person.
-
-    >>> trait_questions()[0]
-    ('man', 'woman', 'boy', 'girl')
-    """
-    people = {traits: word for word, traits in TRAITS.items() if " " in traits}
-    found = []
-    for old, new in (("male", "female"), ("adult", "young"), ("common", "royal")):
-        before = [traits for traits in people if old in traits.split()]
-        changed = {traits: traits.replace(old, new) for traits in before}
-        found += [
-            (people[a], people[changed[a]], people[c], people[changed[c]])
-            for a in before
-            for c in before
-            if a != c
-        ]
-    return found
+    probabilities = (context @ centre).softmax(dim=0)  # (words,)
+    return probabilities @ context - context[observed]

@@ -81,6 +81,18 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return wide / np.maximum(lengths, 1e-12)
 
 
+FIELDS = {  # eighty words of eight fields, all in MiniLM's table
+    "animal": "cat dog kitten puppy horse cow sheep wolf lion tiger",
+    "family": "mother father sister brother son daughter uncle aunt wife husband",
+    "country": "france italy spain germany japan china egypt norway peru cuba",
+    "city": "paris rome madrid berlin tokyo beijing cairo oslo lima havana",
+    "computer": "server database network software kernel password file cache disk byte",
+    "water": "river lake sea bank shore flood boat bridge stream harbour",
+    "feeling": "good bad happy sad angry afraid proud lonely calm glad",
+    "number": "one two three four five six seven eight nine ten",
+}
+
+
 @cache
 def minilm_words() -> WordTable:
     """Return MiniLM's own lookup table, reduced to whole words of letters.

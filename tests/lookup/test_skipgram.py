@@ -1,4 +1,4 @@
-"""Skip-gram and the small world: by hand, by property, and against the library."""
+"""Skip-gram: by hand, by property, and against the library."""
 
 import numpy as np
 import pytest
@@ -8,16 +8,14 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from course_utils.lookup.skipgram import (
-    PHRASES,
-    TRAITS,
     skip_gram_loss,
     skip_gram_pairs,
-    small_world,
+    softmax_gradient,
     softmax_loss,
     train_skip_gram,
-    trait_questions,
 )
 from course_utils.lookup.words import analogy, nearest
+from course_utils.lookup.world import TRAITS, small_world, trait_questions
 
 steady = settings(derandomize=True, deadline=None, max_examples=60)
 tokens = st.lists(st.integers(0, 4), max_size=12)
@@ -115,19 +113,21 @@ def test_skip_gram_says_what_it_needs(sentences, options, message):
         train_skip_gram(sentences, **options)
 
 
-def test_the_small_world_says_what_its_traits_say():
-    world = {" ".join(sentence) for sentence in small_world()}
-    assert {"the queen wears a crown", "the boy plays outside"} <= world
-    assert "italy exports wine" in world
-    assert "the man wears a crown" not in world
-    assert len(world) == sum(
-        len(PHRASES[trait]) for own in TRAITS.values() for trait in own.split()
-    )
+@pytest.mark.parametrize("observed", [0, 7])
+def test_the_gradient_at_the_centre_is_expected_minus_observed(observed):
+    context, centre = random_tensor(9, 4), random_tensor(4, seed=1).requires_grad_()
+    functional.cross_entropy(context @ centre, torch.tensor(observed)).backward()
+    ours = softmax_gradient(context, centre.detach(), observed)
+    assert torch.allclose(ours, centre.grad, atol=1e-6)
 
 
-def test_each_question_of_the_small_world_changes_one_trait_in_both_halves():
-    for a, b, c, d in trait_questions():
-        before, after, other, expected = (set(TRAITS[w].split()) for w in (a, b, c, d))
-        assert len(before - after) == 1 and len({a, b, c, d}) >= 3
-        assert (other - before) == (expected - after)
-        assert before - after == other - expected
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_batch_holds_at_least_one_pair(size):
+    with pytest.raises(ValueError, match="batch_size"):
+        train_skip_gram([["a", "b"]], batch_size=size)
+
+
+def test_a_batch_of_all_pairs_takes_one_step_per_epoch():
+    small = train_skip_gram([["a", "b"]], epochs=1, batch_size=1)
+    whole = train_skip_gram([["a", "b"]], epochs=1, batch_size=100)
+    assert not np.allclose(small.vectors, whole.vectors)

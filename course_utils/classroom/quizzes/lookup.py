@@ -10,8 +10,8 @@ QUESTIONS = (
             "zeros changes nothing.",
             "One-hot vectors cannot be trained": "They are the input; what is trained "
             "is the matrix, in either form.",
-            "Reading the row is the same result without the work": "The product's cost "
-            "grows with the vocabulary, reading costs no operation.",
+            "Reading the row is the same result without the work": "The product "
+            "touches the whole table, reading only the rows that are wanted.",
         },
         correct="Reading the row is the same result without the work",
     ),
@@ -19,8 +19,8 @@ QUESTIONS = (
         "A paper reports analogies with a high score. What do you ask first?",
         {
             "Were the inputs allowed as answers, and what does the nearest neighbour "
-            "score?": "Without the rule nearly nothing is left, and with it part of "
-            "the score needs no arithmetic.",
+            "score?": "In both tables here nearly nothing was left without the rule, "
+            "and with it part of the score needed no arithmetic.",
             "How many dimensions do the vectors have?": "Interesting, but it does not "
             "say what the score means.",
             "Was the picture made with PCA or t-SNE?": "A picture is no evidence for a "
@@ -28,18 +28,6 @@ QUESTIONS = (
         },
         correct="Were the inputs allowed as answers, and what does the nearest "
         "neighbour score?",
-    ),
-    Quiz(
-        "Two words are far apart in a PCA picture. Are they far apart in the table?",
-        {
-            "Yes, PCA keeps the largest distances": "It keeps the directions of the "
-            "largest variance; a word's own neighbours may lie along others.",
-            "Not necessarily: count in all dimensions": "Fewer than half of the true "
-            "neighbours were drawn near, and some words kept none.",
-            "No, pictures are always wrong": "Some fields came out well. The point is "
-            "that you cannot see which.",
-        },
-        correct="Not necessarily: count in all dimensions",
     ),
     Quiz(
         "You train with a softmax over all words and plain SGD. Which rows move?",
@@ -52,6 +40,19 @@ QUESTIONS = (
             "negative sampling was invented.",
         },
         correct="One input row and all output rows",
+    ),
+    Quiz(
+        "The gradient of the softmax loss at the centre's row is zero. What follows?",
+        {
+            "The observed word has probability 1": "That would do, but it is not "
+            "needed: other words may share the probability, if their rows average to "
+            "the observed one.",
+            "The expected context row equals the observed one": "Expected minus "
+            "observed is the whole gradient, and it is zero.",
+            "All context rows are zero": "Then there is nothing to learn from, but a "
+            "trained table has no such rows.",
+        },
+        correct="The expected context row equals the observed one",
     ),
     Quiz(
         "All ids are too large by one. What tells you?",
