@@ -23,14 +23,14 @@ def test_a_counter_and_its_waves_are_compared_column_by_column(shown):
     bits = np.arange(8)[:, None] >> np.arange(3) & 1
     pictures.counters(bits, 2 * bits - 1)
     alt, fact = shown[0]
-    assert "flips per bit over 8 places: 7 3 1;" in fact
+    assert "over 8 places, flips per bit: 7 3 1;" in fact
     assert fact.endswith("changes of sign per hand: 7 3 1") and fact in alt
 
 
 def test_rises_are_counted_and_the_first_is_named(shown):
     pictures.by_lag([1, 2, 3, 4], {"falls": [4, 3, 2, 1], "swings": [4, 2, 3, 1]})
     fact = shown[0][1]
-    assert "falls rises again at 0 of 3 steps;" in fact
+    assert "falls rises again at 0 of 3 steps\n" in fact
     assert "swings rises again at 1 of 3 steps, first from 2 on" in fact
 
 
@@ -49,5 +49,6 @@ def test_the_steepest_fall_of_all_is_found(shown):
 def test_only_lengths_beyond_training_count(shown):
     pictures.stretched([16, 32], {"kept": [0.1, 0.9], "lost": [1.0, 0.5]}, trained=16)
     assert shown[0][1] == (
-        "kept: worst beyond 16 above 0.8; lost: worst beyond 16 below 0.8"
+        "kept: 0.1 at 16 tokens, worst beyond above 0.8\n"
+        "lost: 1.0 at 16 tokens, worst beyond below 0.8"
     )

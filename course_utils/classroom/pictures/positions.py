@@ -12,7 +12,7 @@ from course_utils.classroom import plots
 
 def _turns(columns: np.ndarray) -> list[int]:
     """How often the sign changes in each column."""
-    return (np.diff(np.sign(columns), axis=0) != 0).sum(axis=0).tolist()
+    return np.diff(columns >= 0, axis=0).sum(axis=0).tolist()
 
 
 def counters(bits: ArrayLike, waves: ArrayLike) -> None:
@@ -35,7 +35,7 @@ def counters(bits: ArrayLike, waves: ArrayLike) -> None:
     fig.tight_layout()
     flips = (np.diff(bits, axis=0) != 0).sum(axis=0).tolist()
     fact = (
-        f"flips per bit over {len(bits)} places: {' '.join(map(str, flips))}; "
+        f"over {len(bits)} places, flips per bit: {' '.join(map(str, flips))}; "
         f"changes of sign per hand: {' '.join(map(str, _turns(waves)))}"
     )
     plots.show(
@@ -58,11 +58,11 @@ def by_lag(lags: Sequence[int], curves: Mapping[str, Sequence[float]]) -> None:
         facts.append(
             f"{name} rises again at {len(rises)} of {len(lags) - 1} steps{first}"
         )
-    fact = "; ".join(facts)
     plots.show(
         fig,
-        alt=f"{len(curves)} lines of mean cosine over the distance: {fact}.",
-        fact=fact,
+        alt=f"{len(curves)} lines of mean cosine over the distance: "
+        f"{'; '.join(facts)}.",
+        fact="\n".join(facts),
     )
 
 
@@ -122,13 +122,16 @@ def stretched(
     ax.set_ylim(0, 1.05)
     facts = []
     for name, shares in right.items():
-        beyond = min(s for n, s in zip(lengths, shares, strict=True) if n > trained)
+        there = dict(zip(lengths, shares, strict=True))
+        beyond = min(share for length, share in there.items() if length > trained)
         kind = "above 0.8" if beyond > 0.8 else "below 0.8"
-        facts.append(f"{name}: worst beyond {trained} {kind}")
-    fact = "; ".join(facts)
+        facts.append(
+            f"{name}: {there[trained]:.1f} at {trained} tokens, worst beyond {kind}"
+        )
+    fact = "\n".join(facts)
     plots.show(
         fig,
         alt=f"{len(right)} lines of the share right over the length, "
-        f"{lengths[0]} to {lengths[-1]} tokens. {fact}.",
+        f"{lengths[0]} to {lengths[-1]} tokens. {'; '.join(facts)}.",
         fact=fact,
     )

@@ -29,14 +29,14 @@ QUESTIONS = (
         correct="a text and its mirror image",
     ),
     Quiz(
-        "Row 127 of the table is an outlier. What do you know?",
+        "Row 127 of the table is an outlier. What do the weights alone tell you?",
         {
-            "The model was trained on 128 tokens": "It fits, and the tokenizer file "
-            "fits too. But you were not there: it is a hypothesis.",
-            "Position 127 is where the model breaks": "The sliding sentence showed no "
-            "break there.",
+            "That texts were cut at 128 tokens": "The card and the tokenizer's file "
+            "say so, and that settles it. From the weights it would be a guess.",
+            "That the model breaks at place 127": "The sliding sentence fell most "
+            "steeply at its very first step.",
             "That training treated this row differently": "So much the weights say. "
-            "Why, they do not say.",
+            "Why, the files beside them say.",
         },
         correct="That training treated this row differently",
     ),
@@ -54,15 +54,15 @@ QUESTIONS = (
         correct="Nobody",
     ),
     Quiz(
-        "In which sense do sinusoids 'work at any length'?",
+        "In which sense does RoPE 'work at any length'?",
         {
-            "The row can be computed": "Whether a model that never saw it can use it "
-            "is another question, and the formula does not answer it.",
-            "A trained model understands any length": "It meets rows that training "
-            "never showed.",
-            "They repeat after 10,000 positions": "Each pair has its own period; "
-            "together they repeat practically never.",
+            "The angle can be computed": "Whether a model that never saw it can use "
+            "it is another question: the tiny encoder could not.",
+            "A trained model understands any length": "Beyond the trained length the "
+            "slow hands point where training never saw them.",
+            "Scores depend on the distance only, so length does not matter": "They do, "
+            "but a longer text has longer distances.",
         },
-        correct="The row can be computed",
+        correct="The angle can be computed",
     ),
 )
