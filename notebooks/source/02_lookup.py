@@ -260,8 +260,8 @@ claim("C182", f"{len(left)} pairs: {cosines.min():.2f} to {cosines.max():.2f}",
 # inherits this problem (notebook 08).
 #
 # Articles print word similarities as if they were constants of nature. Here is one such
-# list beside the bare table, the finished model, and a *second* model of the same size
-# and family. Before you run: will the numbers agree? Will the order?
+# list beside the bare table, the finished model, and a *second* model of the same family
+# with three blocks instead of six. Before you run: will the numbers agree? Will the order?
 
 # %%
 printed = {("cat", "kitten"): 0.85, ("cat", "dog"): 0.75,
@@ -277,10 +277,10 @@ columns = ["printed", "table", "MiniLM", "second model"]
 pd.DataFrame.from_dict(listed, "index", float, columns).round(2)
 
 # %% [markdown]
-# *Read the output.* The levels differ from model to model, so no line of such a list can
-# be "the" similarity; the far pair is far everywhere. The same article prints *distances*
-# for two of its pairs, .3 and 1.8. On vectors of length 1 the cosine fixes the distance,
-# $d^2 = 2 - 2\cos$. Do they fit its own cosines?
+# *Read the output.* The order of these three holds in every column, the levels do not: no
+# number of such a list is "the" similarity. The same article prints *distances* for its
+# first and its last pair, .3 and 1.8. On vectors of length 1 the cosine fixes the
+# distance, $d^2 = 2 - 2\cos$. Do they fit its own cosines?
 
 # %%
 implied = [math.sqrt(2 - 2 * printed["cat", word])

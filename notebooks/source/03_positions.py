@@ -303,8 +303,8 @@ for hands in (1, 2, 3, 4, 5, 8):
 pictures.counters(bits[:32, :5], (places[:32, None] * speeds[:5]).sin())
 
 # %% [markdown]
-# *Read the output.* With few hands places far apart collide; from five on the neighbour is
-# the most alike. And there is the counter again: each hand is slower than the one before,
+# *Read the output.* With few hands places far apart collide; with five, and with eight, the
+# neighbour is the most alike. And there is the counter again: each hand is slower than the one before,
 # only smooth.
 #
 # ### Exercise 3.2 · A table of sines (core, 10 minutes)
@@ -778,8 +778,7 @@ pictures.stretched(lengths, right, trained=16)
 # *Read the output.* Sure at the trained length, not to be relied on beyond it: the slow
 # hands point where training never saw them. Interpolation brings every angle back to known
 # ground; the base change alone is no rescue here. Do not read a ranking off one tiny task:
-# shrinking *all* hands blurs neighbours, which this task does not need, and large models
-# are trained a little at the new length, either way.
+# shrinking *all* hands blurs neighbours, and this task does not need them.
 #
 # ## ALiBi: do nothing to the vectors
 #
