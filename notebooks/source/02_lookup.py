@@ -117,17 +117,17 @@ def one_hot(ids, size):
 check("2.1", one_hot)
 
 # %% [markdown]
-# The real table, four ways: one row after the other, the matrix product, all rows at
-# once, and the layer of the library. Exactly equal, or only nearly?
+# The real table, four ways: one row after the other, the product, what `nn.Linear` does (it
+# stores its matrix transposed), and `nn.Embedding`. Exactly equal, or only nearly?
 
 # %%
 wanted = torch.tensor(ids)  # (9,)
-layer = torch.nn.Embedding.from_pretrained(table)
+one_hots = lookup.one_hot(wanted, len(table))  # (9, 30522)
 one_by_one = torch.stack([table[i] for i in ids])  # (9, 384)
-product = lookup.one_hot(wanted, len(table)) @ table  # (9, 384) again
-for name, result in (("one-hot times matrix", product), ("all at once", layer(
-        wanted)), ("lookup.rows", lookup.rows(table, wanted))):
-    print(f"{name:<20} = one by one: {torch.equal(result, one_by_one)}")
+for name, rows in {"product": one_hots @ table,
+                   "Linear": functional.linear(one_hots, table.T),
+                   "Embedding": functional.embedding(wanted, table)}.items():
+    print(f"{name:<9} = one by one: {torch.equal(rows, one_by_one)}")
 
 # %% [markdown]
 # *Read the output.* Equal to the last bit: a product with a single 1 adds zeros to one
@@ -621,8 +621,8 @@ print(f"CBOW, {len(line)} examples, one of them: "
 # ## Two vectors per word
 #
 # Each word owns *two* rows: one in the table of centres, one in the table of contexts. If
-# *cat* is the centre, its row meets the context row of every word in a dot product, and
-# the [**softmax**](91_glossary.ipynb#s) makes probabilities of them: e to the product, divided by the sum of all.
+# *cat* is the centre, its row meets the context row of every word (made up here) in a dot
+# product, and the [**softmax**](91_glossary.ipynb#s) makes probabilities of them: e to the product, divided by the sum of all.
 # The loss is minus the logarithm of the probability of the word that really stood there:
 # *mat*. Which context row should the step push away hardest?
 
@@ -824,7 +824,8 @@ claim("C205", f"pets {least:.1f} or more; without the company {most:.1f} or "
 
 # %% [markdown]
 # *Read the output.* Same company, same direction, with every seed and both ways round:
-# nobody defined "pet". Without the company, nothing.
+# nobody defined "pet". Without the company, nothing. (These are the centre rows; the
+# context rows have done their work and are usually dropped.)
 #
 # And the arithmetic? In this world a person *is* a sum of traits. All questions that
 # change one trait, put in the three ways of before. Mean of five seeds; MiniLM answers

@@ -190,7 +190,8 @@ def company(found: Mapping[str, ArrayLike], kinds: Sequence[str]) -> None:
     names = np.repeat(rows, seeds)
     groups = np.array([row.split(": ")[1] for row in names])
     title = f"Mean cosine, {seeds} seeds each"
-    fig, _ = plots.strips(values, names, groups, rows, title, "mean cosine")
+    fig, ax = plots.strips(values, names, groups, rows, title, "mean cosine")
+    ax.get_legend().remove()  # every row has its name
     facts = []
     for way, five in found.items():
         *within, across = np.asarray(five).T
