@@ -16,10 +16,7 @@ from torch import Tensor
 from course_utils import guards
 from course_utils.contrastive.adaptation import embed, seal, trainable_copy
 from course_utils.contrastive.loss import info_nce
-from course_utils.contrastive.tiny import (
-    TinyEncoder,
-    ToyPairs,
-)
+from course_utils.contrastive.tiny import TinyEncoder, ToyPairs
 
 if TYPE_CHECKING:
     from course_utils.corpora import TrainingPair
@@ -71,6 +68,7 @@ def train_tiny(
     hard_negatives: bool = False,
     seed: int = 0,
     learning_rate: float = 2e-3,
+    after: Callable[[int], object] | None = None,
 ) -> list[float]:
     """Train in place with Adam on batches drawn at random.
 
@@ -84,6 +82,7 @@ def train_tiny(
         hard_negatives: embed the hard negatives too and hand them to the loss.
         seed: decides which rows are drawn.
         learning_rate: Adam's.
+        after: called with the number of each step when it is done.
 
     Returns:
         The loss of each step, before the step.
@@ -108,7 +107,7 @@ def train_tiny(
     learning = [p for p in encoder.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(learning, lr=learning_rate)
     history: list[float] = []
-    for _ in range(steps):
+    for step in range(1, steps + 1):
         rows = torch.randperm(len(pairs), generator=generator)[:batch_size]
         negatives = encoder(pairs.hard_negatives[rows]) if hard_negatives else None
         anchors, positives = (
@@ -120,6 +119,8 @@ def train_tiny(
         value.backward()
         optimiser.step()
         history.append(value.item())
+        if after:
+            after(step)
     return history
 
 
