@@ -38,12 +38,16 @@ def test_the_first_loss_is_told_in_guesses(shown):
     assert "from 0.0 to 1.0" in alt
 
 
-def test_every_seed_of_every_loss_is_printed_and_the_best_is_named(shown):
-    curves = {"softmax": [[0.0, 0.1], [0.0, 0.3]], "ranking": [[0.9, 1.0], [0.8, 0.9]]}
-    pictures.yardstick((10, 20), curves)
+def test_losses_are_told_by_their_means_and_by_the_order_of_every_seed(shown):
+    curves = {
+        "softmax": [[0.0, 0.1, 0.2], [0.0, 0.3, 0.4], [0.0, 0.9, 0.9]],
+        "ranking": [[0.9, 0.8, 1.0], [0.8, 0.6, 0.9], [0.8, 0.7, 0.8]],
+    }
+    pictures.yardstick((10, 20, 30), curves)
     alt, fact = shown[0]
-    assert "softmax  after 20 steps: 0.1 0.3" in fact
-    assert "ranking  after 20 steps: 1.0 0.9" in fact
+    assert "softmax  mean of 3 seeds after 20 steps 0.4, after 30 steps 0.5" in fact
+    assert "ranking  mean of 3 seeds after 20 steps 0.7, after 30 steps 0.9" in fact
+    assert fact.endswith("after 20 steps 2 of 3 seeds agree on the order")
     assert alt.endswith("the highest in the end is ranking.")
 
 

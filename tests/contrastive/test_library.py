@@ -36,7 +36,9 @@ def test_the_trainer_takes_the_steps_that_adapt_takes(pairs, student, tmp_path):
         SentenceTransformerTrainer,
         SentenceTransformerTrainingArguments,
     )
-    from sentence_transformers.losses import MultipleNegativesRankingLoss
+    from sentence_transformers.sentence_transformer.losses import (
+        MultipleNegativesRankingLoss,
+    )
 
     told = []
     adapted, losses = contrastive.adapt(
@@ -81,7 +83,7 @@ def test_the_trainer_takes_the_steps_that_adapt_takes(pairs, student, tmp_path):
 
 
 def test_the_cached_loss_has_the_gradient_of_the_large_batch(pairs, student):
-    from sentence_transformers import losses
+    from sentence_transformers.sentence_transformer import losses
 
     columns = [
         student.preprocess([getattr(pair, side) for pair in pairs])

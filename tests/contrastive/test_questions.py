@@ -56,7 +56,7 @@ def test_the_triplet_loss_by_hand():
 
 
 def test_the_library_asks_the_same(pair):
-    from sentence_transformers import losses
+    from sentence_transformers.sentence_transformer import losses
 
     left, right, label = with_strangers(*pair)
     theirs = losses.CosineSimilarityLoss(Given())([left, right], label.float())

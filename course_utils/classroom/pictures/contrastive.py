@@ -63,10 +63,14 @@ def yardstick(steps: Sequence[int], curves: Mapping[str, ArrayLike]) -> None:
     for color, values in zip(plots.PALETTE, curves.values(), strict=False):
         ax.plot(steps, values.T, color=color, linewidth=0.6)
     facts = [
-        f"{name:<8} after {steps[-1]} steps: "
-        + " ".join(f"{value:.1f}" for value in values[:, -1] + 0.0)
-        for name, values in curves.items()
+        f"{name:<8} mean of {seeds} seeds "
+        + ", ".join(f"after {steps[i]} steps {line[i]:.1f}" for i in (1, -1))
+        for name, line in means.items()
     ]
+    # Seeds may differ in size and still agree in what comes first.
+    early = np.array([values[:, 1] for values in curves.values()]).argsort(axis=0)
+    agree = int((early == early[:, :1]).all(axis=0).sum())
+    facts.append(f"after {steps[1]} steps {agree} of {seeds} seeds agree on the order")
     best = max(means, key=lambda name: means[name][-1])
     plots.show(
         fig,
@@ -205,8 +209,9 @@ def changes(rows: Mapping[str, tuple[Sequence[float], tuple[float, float]]]) -> 
         title="Change by adaptation",
         xlabel="every seed (ticks), 95 % interval of their mean (line)",
     )
-    beyond = [name for name, (_, (low, _)) in rows.items() if low > 0]
-    below = [name for name, (_, (_, high)) in rows.items() if high < 0]
+    # By the two digits that are shown: the third may differ on another machine.
+    beyond = [name for name, (_, (low, _)) in rows.items() if round(low, 2) > 0]
+    below = [name for name, (_, (_, high)) in rows.items() if round(high, 2) < 0]
     fact = (
         f"gain beyond chance: {', '.join(beyond) or 'none'}; "
         f"loss: {', '.join(below) or 'none'}"
