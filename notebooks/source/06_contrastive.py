@@ -258,8 +258,6 @@ for step in range(1, 101):
     curve.append(loss.item())
     if step % 5 == 0:
         recall[step] = contrastive.toy_recall(tiny, test)
-
-# %%
 reveal("speed", "fewer than 50" if recall[45] > 0.95 else "about 500")
 pictures.learning(recall, curve, batch=64)
 
@@ -856,11 +854,10 @@ pictures.changes(spans)
 
 # %% [markdown]
 # *Read the output.* Known terms gain much; for unseen runbooks no gain is shown: pairs teach
-# *the terms in them*. The graded pairs move by less than another draw would change. At ten
-# times the rate no gain is shown any more, and the pages that no pair spoke of got *worse*:
-# you miss that if you examine only what was taught. Twins: no change is shown anywhere.
-# Nothing in them says that `OOMKilled` is a lack of memory (and SimCSE began with an encoder
-# that no pair had trained).
+# *the terms in them*. Graded pairs move by less than another draw would change. At ten times
+# the rate no gain is shown any more, and the pages that no pair spoke of got *worse*: who
+# examines only what was taught misses that. Twins: no change is shown. Nothing in them says
+# that `OOMKilled` is a lack of memory.
 #
 # ## Break it
 #
