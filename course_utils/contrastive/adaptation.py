@@ -8,7 +8,7 @@ lower blocks (arXiv 1911.03090).
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,6 +22,32 @@ if TYPE_CHECKING:
 
 _ADAPTED = ":adapted"  # in a fingerprint
 TOGETHER = 16  # texts of similar length that go through the encoder at once
+
+
+def starting_weights(weights: Mapping[str, Tensor], seed: int = 0) -> dict[str, Tensor]:
+    """Weights as BERT's are before any training, in the shapes of these.
+
+    Args:
+        weights: name -> tensor, as ``assets.weights`` gives them; they are not changed.
+        seed: of the draw.
+
+    Returns:
+        0 for biases, 1 for the scales of layer norms, else normal with spread 0.02.
+
+    >>> weights = {"LayerNorm.weight": torch.zeros(2), "dense.bias": torch.ones(1)}
+    >>> starting_weights(weights)["LayerNorm.weight"].tolist()
+    [1.0, 1.0]
+    """
+    draw = torch.Generator().manual_seed(guards.whole("seed", seed))
+
+    def at_random(name: str, shape: torch.Size) -> Tensor:
+        if name.endswith("LayerNorm.weight"):
+            return torch.ones(shape)
+        if name.endswith("bias"):
+            return torch.zeros(shape)
+        return 0.02 * torch.randn(shape, generator=draw)
+
+    return {name: at_random(name, tensor.shape) for name, tensor in weights.items()}
 
 
 def trainable_copy(model: MiniLM, frozen_layers: int = 3) -> MiniLM:

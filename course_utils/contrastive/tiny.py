@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from course_utils import guards, lookup
 from course_utils.attention import EncoderLayer
+from course_utils.contrastive.geometry import recall_at_1
 from course_utils.pooling import normalize
 
 # -- the language ----------------------------------------------------------------------
@@ -251,3 +252,8 @@ def toy_vectors(encoder: TinyEncoder, pairs: ToyPairs) -> tuple[Tensor, ...]:
     """Vectors (n, dim) of anchors, positives and, if there are any, hard negatives."""
     columns = (pairs.anchors, pairs.positives, pairs.hard_negatives)
     return tuple(encoder(ids) for ids in columns if ids is not None)
+
+
+def toy_recall(encoder: TinyEncoder, pairs: ToyPairs) -> float:
+    """Share of the sentences that find their partner among all of them."""
+    return recall_at_1(*toy_vectors(encoder, pairs)[:2])

@@ -11,15 +11,12 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_utils import guards
 from course_utils.contrastive.adaptation import embed, seal, trainable_copy
 from course_utils.contrastive.loss import info_nce
-from course_utils.contrastive.tiny import (
-    TinyEncoder,
-    ToyPairs,
-)
+from course_utils.contrastive.tiny import TinyEncoder, ToyPairs
 
 if TYPE_CHECKING:
     from course_utils.corpora import TrainingPair
@@ -61,6 +58,27 @@ def batches_without_twins(keys: Sequence[Hashable], size: int) -> list[list[int]
     return batches
 
 
+def page_batches(
+    pairs: Sequence[TrainingPair], size: int = 32, seed: int = 0
+) -> list[list[TrainingPair]]:
+    """Shuffle pairs and cut them into batches in which no page occurs twice.
+
+    A batch that is left with one pair holds no wrong answer and is dropped.
+
+    Args:
+        pairs: remarks with the same in plain words, and the page they are about.
+        size: pairs per batch.
+        seed: of the order.
+
+    Raises:
+        ValueError: ``size`` is below 1.
+    """
+    order = random.Random(guards.whole("seed", seed))
+    shuffled = order.sample(list(pairs), len(pairs))
+    cut = batches_without_twins([pair.runbook for pair in shuffled], size)
+    return [[shuffled[row] for row in rows] for rows in cut if len(rows) > 1]
+
+
 def train_tiny(
     encoder: TinyEncoder,
     pairs: ToyPairs,
@@ -71,6 +89,7 @@ def train_tiny(
     hard_negatives: bool = False,
     seed: int = 0,
     learning_rate: float = 2e-3,
+    after: Callable[[int], object] | None = None,
 ) -> list[float]:
     """Train in place with Adam on batches drawn at random.
 
@@ -80,10 +99,12 @@ def train_tiny(
         steps: how many batches.
         batch_size: pairs per batch.
         temperature: of ``info_nce``, which is the loss unless another is given.
-        loss: (anchors, positives, hard negatives or None) -> a number.
+        loss: (anchors, positives, hard negatives or None) -> a number. If it has
+            weights of its own, as ``SoftmaxLoss``, they learn along.
         hard_negatives: embed the hard negatives too and hand them to the loss.
         seed: decides which rows are drawn.
         learning_rate: Adam's.
+        after: called with the number of each step when it is done.
 
     Returns:
         The loss of each step, before the step.
@@ -106,9 +127,10 @@ def train_tiny(
 
     generator = torch.Generator().manual_seed(seed)
     learning = [p for p in encoder.parameters() if p.requires_grad]
+    learning += loss.parameters() if isinstance(loss, nn.Module) else []
     optimiser = torch.optim.Adam(learning, lr=learning_rate)
     history: list[float] = []
-    for _ in range(steps):
+    for step in range(1, steps + 1):
         rows = torch.randperm(len(pairs), generator=generator)[:batch_size]
         negatives = encoder(pairs.hard_negatives[rows]) if hard_negatives else None
         anchors, positives = (
@@ -120,6 +142,8 @@ def train_tiny(
         value.backward()
         optimiser.step()
         history.append(value.item())
+        if after:
+            after(step)
     return history
 
 

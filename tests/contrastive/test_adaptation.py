@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils import encoder
-from course_utils.contrastive.adaptation import TOGETHER, embed, seal, trainable_copy
+from course_utils import assets, encoder
+from course_utils.contrastive.adaptation import (
+    TOGETHER,
+    embed,
+    seal,
+    starting_weights,
+    trainable_copy,
+)
 
 TEXTS = [f"{'the disk is full ' * (1 + i % 5)}on node {i}" for i in range(TOGETHER + 5)]
 
@@ -81,3 +87,18 @@ def test_an_open_encoder_is_not_shared(twin):
 def test_bad_texts_are_refused(minilm, texts, error):
     with pytest.raises(error):
         embed(minilm, texts)
+
+
+def test_starting_weights_have_the_shapes_and_the_spread_of_an_untrained_bert():
+    weights = assets.weights()
+    drawn, same, other = (starting_weights(weights, seed) for seed in (0, 0, 1))
+    assert {n: w.shape for n, w in drawn.items()} == {
+        n: w.shape for n, w in weights.items()
+    }
+    name = "encoder.layer.0.attention.self.query."
+    assert drawn[f"{name}weight"].std().item() == pytest.approx(0.02, rel=0.01)
+    assert not drawn[f"{name}bias"].any()
+    assert (drawn["embeddings.LayerNorm.weight"] == 1).all()
+    assert torch.equal(drawn[f"{name}weight"], same[f"{name}weight"])
+    assert not torch.equal(drawn[f"{name}weight"], other[f"{name}weight"])
+    assert not torch.equal(drawn[f"{name}weight"], weights[f"{name}weight"])

@@ -4,10 +4,12 @@ from course_utils.classroom.quiz import Quiz
 
 QUESTIONS = (
     Quiz(
-        "The first loss of a run with batches of 128 pairs is 2.8. What do you check?",
+        "Random weights, batches of 128 pairs, and the first loss is 2.8. What do you "
+        "check?",
         {
             "Nothing, lower is better": "An untrained encoder cannot do better than "
-            "guessing, and guessing among 128 costs ln 128, which is 4.9.",
+            "guessing, and guessing among 128 costs ln 128, which is 4.9. (A finished "
+            "encoder can.)",
             "Whether the batch really has 128 pairs": "2.8 is near ln 16: somebody "
             "accumulates gradients over batches of 16.",
             "Whether the learning rate is too small": "It cannot matter yet: the first "
@@ -16,13 +18,14 @@ QUESTIONS = (
         correct="Whether the batch really has 128 pairs",
     ),
     Quiz(
-        "Why does a loss without negatives ruin the space?",
+        "Why does pulling pairs together, and nothing else, ruin the space?",
         {
             "One vector for all texts is its perfect solution": "Every pair is at "
             "distance 0 there, and nothing can be told apart any more.",
             "It has no temperature": "A temperature would only scale it; the solution "
             "would stay the same.",
-            "It needs labels": "It has the same pairs as InfoNCE.",
+            "It lacks negatives, and nothing else can help": "They are one way to keep "
+            "the space open; asking every number to vary is another.",
         },
         correct="One vector for all texts is its perfect solution",
     ),
