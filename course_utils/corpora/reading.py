@@ -132,18 +132,39 @@ def read_records(
             behind one), with the line on which that record begins.
     """
     path = guards.path(path)
-    text = read_text(path)
+    return records_of(read_text(path), path.name, skip_blanks)
+
+
+def records_of(
+    text: str, name: str, skip_blanks: bool = False, delimiter: str = ","
+) -> list[tuple[int, list[str]]]:
+    """The records of a text in CSV, each with the line on which it begins.
+
+    Args:
+        text: all of it, with ``\\n`` at the ends of lines.
+        name: of the file, for messages.
+        skip_blanks: whether blanks after a comma are no part of a value.
+        delimiter: what stands between two values.
+
+    Raises:
+        CorpusError: it is no CSV, see ``read_records``.
+
+    >>> records_of('a,"b\\nc"\\nd,e', "")
+    [(1, ['a', 'b\\nc']), (3, ['d', 'e'])]
+    """
     records, begins = [], 1
     with _LIMIT, io.StringIO(text, newline="") as stream:
         before = csv.field_size_limit(len(text) + 1)
         try:
-            reader = csv.reader(stream, strict=True, skipinitialspace=skip_blanks)
+            reader = csv.reader(
+                stream, strict=True, skipinitialspace=skip_blanks, delimiter=delimiter
+            )
             for record in reader:
                 if record:
                     records.append((begins, record))
                 begins = reader.line_num + 1
         except csv.Error as error:
-            raise CorpusError(f"{path.name} line {begins}: {error}") from None
+            raise CorpusError(f"{name} line {begins}: {error}") from None
         finally:
             csv.field_size_limit(before)
     return records
