@@ -113,6 +113,37 @@ def checked_vectors(
 # -- what the encoder can read ---------------------------------------------------------
 
 
+def readable_query(query: str, vocabulary, limit: int) -> str:
+    """The query as the encoder shall read it; refuse one that it cannot.
+
+    Args:
+        query: as it was asked.
+        vocabulary: the encoder's tokenizer.
+        limit: tokens that the encoder reads, special tokens not counted.
+
+    Warns:
+        UserWarning: the encoder knows no piece of the query.
+
+    Raises:
+        ValueError: it is longer than the limit, or has no token.
+    """
+    query = normalise(query)
+    pieces = vocabulary.pieces(query[: 40 * limit])
+    if len(pieces) > limit or len(query) > 40 * limit:
+        raise ValueError(
+            f"the query is longer than the {limit} tokens that the encoder reads: "
+            "shorten it, or search with mode='lexical'"
+        )
+    if not pieces:
+        raise ValueError("the query is empty for the encoder: there is no word in it")
+    if set(pieces) == {unknown_piece(vocabulary)}:
+        warnings.warn(
+            "the encoder knows no piece of the query: what it finds is chance",
+            stacklevel=6,
+        )
+    return query
+
+
 def unknown_piece(vocabulary) -> str | None:
     """The piece that stands for all that a tokenizer does not know."""
     return getattr(vocabulary, "unknown", "[UNK]")

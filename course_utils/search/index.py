@@ -10,15 +10,15 @@ augmented generation (arXiv 2005.11401).
 
 from __future__ import annotations
 
+import json
 import threading
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from course_utils import assets
-from course_utils.encoder import Encoder
+from course_utils.encoder import Encoder, listed
 from course_utils.search import storage
 from course_utils.search.admission import (
     Mode,
@@ -26,8 +26,8 @@ from course_utils.search.admission import (
     checked_request,
     checked_vectors,
     known_passages,
+    readable_query,
     spread_out,
-    unknown_piece,
 )
 from course_utils.search.chunking import chunk
 from course_utils.search.passages import Hit, Holdings
@@ -59,6 +59,7 @@ class SearchIndex:
         self._state, self.encoder = state, encoder
         self.size, self.overlap = size, overlap
         self._made_by = getattr(encoder, "fingerprint", None)
+        self.notes: dict = {}  # what you want to keep beside it, as JSON
 
     @classmethod
     def build(
@@ -103,6 +104,16 @@ class SearchIndex:
         with _ADDING:
             self._checked_encoder()
             self._state = self._with(documents)
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Take documents out; nothing is computed anew, and those that stay keep all.
+
+        Raises:
+            KeyError, ValueError: there is no such document, or no other; the index
+                stays as it was.
+        """
+        with _ADDING:
+            self._state = self._state.without(listed(names))
 
     def _checked_encoder(self) -> None:
         """Vectors of before and after a change of the encoder cannot be compared."""
@@ -235,23 +246,7 @@ class SearchIndex:
 
     def _query_vector(self, query: str) -> np.ndarray:
         limit = self.encoder.max_tokens - 2
-        query = normalise(query)
-        pieces = self._vocabulary.pieces(query[: 40 * limit])
-        if len(pieces) > limit or len(query) > 40 * limit:
-            raise ValueError(
-                f"the query is longer than the {limit} tokens that the encoder reads: "
-                "shorten it, or search with mode='lexical'"
-            )
-        if not pieces:
-            raise ValueError(
-                "the query is empty for the encoder: there is no word in it"
-            )
-        if set(pieces) == {unknown_piece(self._vocabulary)}:
-            warnings.warn(
-                "the encoder knows no piece of the query: what it finds is chance",
-                stacklevel=5,
-            )
-        return self._encode([query])
+        return self._encode([readable_query(query, self._vocabulary, limit)])
 
     def unknown_codes(self, query: str) -> list[str]:
         """Codes in a query that no document mentions, such as ``FB-2177``.
@@ -280,7 +275,8 @@ class SearchIndex:
             "overlap": self.overlap,
             "chunks": len(state.chunks),
         }
-        storage.write(folder, self.KIND, facts, state.to_files())
+        notes = {"notes.json": json.dumps(self.notes).encode()}
+        storage.write(folder, self.KIND, facts, state.to_files() | notes)
 
     @classmethod
     def load(cls, folder: str | Path, encoder: Encoder) -> SearchIndex:
@@ -303,8 +299,11 @@ class SearchIndex:
         try:
             state = Holdings.from_files(files)
             size, overlap = int(facts["size"]), int(facts["overlap"])
+            notes = json.loads(files.get("notes.json", b"{}"))
         except (ValueError, KeyError, TypeError) as error:
             raise DamagedIndex(
                 f"the files in {folder} do not fit together ({error}): build it again"
             ) from None
-        return cls(state, encoder, size, overlap)
+        index = cls(state, encoder, size, overlap)
+        index.notes = notes
+        return index

@@ -97,6 +97,24 @@ class Holdings:
         name, number, piece = self.chunks[place]
         return Hit(name, number, piece.start, piece.end, score, self.documents[name])
 
+    def without(self, names: Sequence[str]) -> Holdings:
+        """All but some documents, with their passages and vectors.
+
+        Raises:
+            KeyError: there is no such document.
+            ValueError: nothing would be left.
+        """
+        gone = set(names)
+        for name in gone - set(self.documents):
+            raise KeyError(f"there is no document {name!r} in the index")
+        if len(gone) == len(self.documents):
+            raise ValueError("an index holds at least one document: build a new one")
+        documents = {n: text for n, text in self.documents.items() if n not in gone}
+        places = [i for i, (n, _, _) in enumerate(self.chunks) if n not in gone]
+        return Holdings(
+            documents, [self.chunks[i] for i in places], self.vectors[places]
+        )
+
     # -- as files ----------------------------------------------------------------------
 
     def to_files(self) -> dict[str, bytes]:

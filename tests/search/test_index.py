@@ -320,6 +320,42 @@ def test_adding_encodes_only_what_is_new(index):
     assert index.encoder.asked == [["A new page."]]
 
 
+def test_removing_is_the_same_as_never_adding_and_encodes_nothing(index):
+    asked = len(index.encoder.asked)
+    index.remove(["lock"])
+    assert len(index.encoder.asked) == asked
+    rest = {name: text for name, text in PAGES.items() if name != "lock"}
+    other = SearchIndex.build(rest, Toy())
+    assert index.documents == rest and index.chunks == other.chunks
+    np.testing.assert_array_equal(index.vectors, other.vectors)
+    for mode in ("dense", "lexical", "hybrid"):
+        assert index.search("a stuck disk", 3, mode) == other.search(
+            "a stuck disk", 3, mode
+        )
+
+
+@pytest.mark.parametrize(
+    "names, error, reason",
+    [
+        (["disk", "gone"], KeyError, "no document 'gone'"),
+        (list(PAGES), ValueError, "at least one document"),
+        ("disk", TypeError, "pass a list"),
+    ],
+)
+def test_a_removal_that_makes_no_sense_leaves_the_index_as_it_was(
+    index, names, error, reason
+):
+    with pytest.raises(error, match=reason):
+        index.remove(names)
+    assert index.documents == PAGES
+
+
+def test_notes_are_kept_beside_the_index(index, tmp_path):
+    index.notes = {"read": ["ä"]}
+    index.save(tmp_path / "index")
+    assert SearchIndex.load(tmp_path / "index", Toy()).notes == index.notes
+
+
 @pytest.mark.parametrize("more", [{"disk": "again"}, {"new": ""}, {}])
 def test_a_failed_addition_leaves_the_index_as_it_was(index, more):
     before = index.vectors
