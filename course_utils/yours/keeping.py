@@ -140,12 +140,18 @@ def keep(
 
     Raises:
         FileNotFoundError, NotADirectoryError, OSError: see ``survey``.
+        ValueError: the size or the overlap of passages is none, see ``search.chunk``.
         OtherFolder: the place holds the index of another folder.
         FileExistsError: it holds something else.
         KeyboardInterrupt: you interrupted; what was done until then is saved.
     """
+    from course_utils.search import chunk
+
     place = cache_place(folder) if place is None else guards.path(place)
-    update = _Update(folder, encoder, place, settings or Settings())
+    settings = settings or Settings()
+    limit = encoder.max_tokens - 2
+    chunk("", settings.size, settings.overlap, None, limit=limit)  # refuses early
+    update = _Update(folder, encoder, place, settings)
     update.compare()
     try:
         update.read(progress, seconds)

@@ -164,6 +164,13 @@ def test_another_encoder_or_setting_builds_anew_and_says_so(folder, place, chang
     assert again.changes.why == "" and again.changes.kept == sorted(PAGES)
 
 
+@pytest.mark.parametrize("wrong", [{"size": 4}, {"size": 300}, {"overlap": 128}])
+def test_passages_of_no_size_are_refused_before_anything_is_read(folder, place, wrong):
+    with pytest.raises(ValueError, match="size|overlap"):
+        keep(folder, Toy(), place, Settings(**wrong))
+    assert not place.exists()
+
+
 def test_a_damaged_index_is_built_anew(folder, place):
     first = keep(folder, Toy(), place)
     [vectors] = place.glob("*/vectors.npy")

@@ -1,0 +1,326 @@
+"""``python -m course_utils search FOLDER "question"``: arguments in, lines out.
+
+Results go to the first stream that is handed in, everything else to the second, so
+that a pipe gets results only. What comes from your files is shown, never obeyed: signs
+that would steer a terminal are replaced.
+
+Used in notebook 14. Library: ``argparse``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import regex
+
+from course_utils.yours import finding
+from course_utils.yours.finding import MODES, Match, Quote, Receipt
+from course_utils.yours.folders import Unread
+from course_utils.yours.formats import Options
+from course_utils.yours.keeping import Library, Settings, cache_place, keep
+
+if TYPE_CHECKING:
+    from course_utils.encoder import Encoder
+
+FOUND, NOTHING, TROUBLE, INTERRUPTED = 0, 1, 2, 130
+SHOWN = 300  # characters of a passage
+WIDTH = 10  # names of unread files per reason
+
+_STEERING = regex.compile(r"[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}--[\n\t]]", regex.V1)
+
+EPILOG = """\
+what happens
+  The first time every file is read, cut into passages and turned into vectors; that
+  takes about a minute per half megabyte of text. The result is kept, and from then on
+  only files that have changed are read again. Ctrl-C keeps what was done.
+
+which mode
+  words      finds what shares a word with the question: names, codes, exact terms.
+  meaning    finds what says the same in other words; it always finds something.
+  both       fuses the two rankings; take this if you do not know.
+
+how to read the result
+  notes/disk.md:12 is a file and a line: editors open it (code -g, vim +12). Of a PDF
+  the page is given, of a Word file the paragraph, of a notebook the cell. Scores can be
+  compared within one answer only. --explain says by what each passage was found.
+
+examples
+  python -m course_utils search ~/notes "how do I renew the certificate?"
+  python -m course_utils search . "E4012" --mode words --also .py
+  python -m course_utils search tickets "login fails" --column body --json
+  python -m course_utils search ~/notes --update
+
+exit codes
+  0 something was found, 1 nothing was found, 2 it could not be done, 130 interrupted
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """What can be said on the command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m course_utils search",
+        description="Search the files of a folder by words and by meaning, offline.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = made.add_argument
+    add("folder", type=Path, metavar="FOLDER", help="where your files lie")
+    add("question", nargs="?", metavar="QUESTION", help="what you want to know")
+    add("--mode", choices=list(MODES), default="both", help="standard: both")
+    add("-k", type=int, default=5, metavar="N", help="how many documents; standard: 5")
+    add("--explain", action="store_true", help="say why each passage was found")
+    add("--json", action="store_true", help="one JSON object, for other programs")
+    add("--update", action="store_true", help="without a question: index only")
+    add("--unread", action="store_true", help="list every file that was left out")
+    add("--index", type=Path, metavar="PATH", help="where the index is kept")
+    add("--column", default="text", metavar="NAME", help="of CSV, TSV and JSONL files")
+    add(
+        "--encoding", metavar="NAME", help="of files that are not UTF-8, such as cp1252"
+    )
+    add("--also", action="append", default=[], metavar=".EXT", help="read as text too")
+    add("--size", type=int, default=128, metavar="N", help="tokens per passage")
+    add(
+        "--overlap", type=int, default=0, metavar="N", help="tokens that passages share"
+    )
+    return made
+
+
+def minilm() -> Encoder:
+    """The course's encoder; loaded when a search needs it, not for ``--help``."""
+    from course_utils.encoder import MiniLM
+
+    return MiniLM.load()
+
+
+def run(
+    arguments: Sequence[str],
+    out: TextIO,
+    err: TextIO,
+    encoder: Callable[[], Encoder] = minilm,
+) -> int:
+    """Do what the command line says.
+
+    Args:
+        arguments: what stands behind ``search``.
+        out: gets the results.
+        err: gets progress, warnings and errors.
+        encoder: loads what makes the vectors.
+
+    Returns:
+        0 something was found (or indexed), 1 nothing was, 2 it could not be done, 130
+        it was interrupted.
+    """
+    asked = _parsed(arguments, out, err)
+    if isinstance(asked, int):
+        return asked
+    try:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", UserWarning)
+            code = _answer(asked, out, err, encoder)
+        for text in dict.fromkeys(str(one.message) for one in said):
+            err.write(f"note: {plain(text)}\n")
+        return code
+    except KeyboardInterrupt:
+        err.write("\ninterrupted: what was done is kept, the next run goes on there\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        err.write(
+            f"\r\033[Kerror: {plain(str(error))}\n" if _live(err) else _said(error)
+        )
+        return TROUBLE
+
+
+def _said(error: Exception) -> str:
+    return f"error: {plain(str(error))}\n"
+
+
+def _live(stream: TextIO) -> bool:
+    return bool(getattr(stream, "isatty", lambda: False)())
+
+
+def _parsed(arguments, out: TextIO, err: TextIO) -> argparse.Namespace | int:
+    import contextlib
+
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            made = parser()
+            asked = made.parse_args(list(arguments))
+            if asked.question is None and not (asked.update or asked.unread):
+                made.error("ask a QUESTION, or say --update to index only")
+            if asked.question is not None and not asked.question.strip():
+                made.error("the QUESTION is empty")
+            if asked.k < 1:
+                made.error(f"-k must be at least 1, got {asked.k}")
+    except SystemExit as left:
+        return int(left.code or 0)
+    return asked
+
+
+def _answer(asked, out: TextIO, err: TextIO, encoder: Callable[[], Encoder]) -> int:
+    options = Options(asked.column, asked.encoding, tuple(asked.also))
+    settings = Settings(asked.size, asked.overlap, options)
+    place = asked.index or cache_place(asked.folder)
+    if not asked.folder.expanduser().is_dir():
+        what = "is no folder" if asked.folder.exists() else "does not exist"
+        raise NotADirectoryError(f"{asked.folder} {what}: name a folder of files")
+    library = keep(asked.folder, encoder(), place, settings, progress=_progress(err))
+    for row in _summary(library, asked.unread):
+        err.write(plain(row) + "\n")
+    if library.index is None:
+        err.write(f"error: no file in {plain(str(asked.folder))} could be read\n")
+        return TROUBLE
+    if asked.question is None:
+        return FOUND
+    matches = finding.find(library, asked.question, asked.k, asked.mode)
+    given = finding.quotes(library, asked.question, matches, asked.mode)
+    why = finding.receipts(library, asked.question, matches) if asked.explain else []
+    codes = library.index.unknown_codes(asked.question)
+    if asked.json:
+        result = as_json(asked.question, asked.mode, library, matches, given, why)
+        out.write(json.dumps(result | {"unknown_codes": codes}, indent=1) + "\n")
+    else:
+        for row in as_lines(matches, given, why):
+            out.write(row + "\n")
+        for code in codes:
+            err.write(f"note: no document mentions {plain(code)}\n")
+        if not matches:
+            err.write("nothing found: try --mode meaning, or other words\n")
+    return FOUND if matches else NOTHING
+
+
+def _progress(err: TextIO) -> Callable[[int, int], None]:
+    """On a terminal one line that is written over, else a line per tenth."""
+    last = -1
+
+    def tell(done: int, files: int) -> None:
+        nonlocal last
+        if _live(err):
+            ending = "\n" if done == files else ""
+            err.write(f"\rindexing: {done:,} of {files:,} files{ending}")
+            err.flush()
+        elif done * 10 // files > last:
+            last = done * 10 // files
+            err.write(f"indexing: {done:,} of {files:,} files\n")
+
+    return tell
+
+
+def _summary(library: Library, every: bool) -> list[str]:
+    changes, rows = library.changes, []
+    if changes.why:
+        rows.append(f"built anew: {changes.why}")
+    numbers = {
+        "new": changes.added,
+        "changed": changes.changed,
+        "gone": changes.removed,
+        "as before": changes.kept,
+    }
+    counts = ", ".join(f"{len(names):,} {what}" for what, names in numbers.items())
+    rows.append(f"{len(library.documents):,} documents; files: {counts}")
+    reasons: dict[str, list[Unread]] = {}
+    for unread in library.unread:
+        reasons.setdefault(unread.reason, []).append(unread)
+    if every:
+        rows += [f"not read: {u.name} {u.reason}" for u in library.unread]
+    elif reasons:
+        rows.append(f"not read: {len(library.unread):,} (--unread lists them)")
+    return rows + [f"note: {remark}" for remark in changes.remarks[:WIDTH]]
+
+
+# -- what is shown ---------------------------------------------------------------------
+
+
+def plain(text: str) -> str:
+    r"""A text that no terminal takes for an order: steering signs become ``�``.
+
+    >>> plain("\x1b[31mred")
+    '�[31mred'
+    """
+    return _STEERING.sub("�", text)
+
+
+def excerpt(text: str, most: int = SHOWN) -> str:
+    """A passage in one line, cut behind a word."""
+    line = " ".join(text.split())
+    if len(line) <= most:
+        return plain(line)
+    return plain(line[:most].rpartition(" ")[0] or line[:most]) + " …"
+
+
+def as_lines(
+    matches: Sequence[Match], given: Sequence[Quote], why: Sequence[Receipt]
+) -> list[str]:
+    """The result for people: quotes first, then passages with their places."""
+    rows = []
+    for number, quote in enumerate(given, 1):
+        rows.append(f"[{number}] {excerpt(quote.text)}")
+        rows.append(f"    {plain(str(quote.place))}")
+    rows += [""] if given else []
+    for number, match in enumerate(matches, 1):
+        rows.append(f"{number}. {plain(str(match.place))}  ({match.hit.score:.3f})")
+        rows.append(f"   {excerpt(match.hit.text)}")
+        if why:
+            rows += [f"   | {row}" for row in explained(why[number - 1])]
+    return rows
+
+
+def explained(receipt: Receipt) -> list[str]:
+    """A receipt in words."""
+    meaning = words = "not among the first 100"
+    if receipt.meaning:
+        meaning = f"rank {receipt.meaning[0]}, cosine {receipt.meaning[1]:.3f}"
+    if receipt.words:
+        words = f"rank {receipt.words[0]}, BM25 {receipt.words[1]:.2f}"
+    elif not receipt.shared:
+        words = "no word in common"
+    number, of = receipt.passage
+    return [
+        f"by meaning: {meaning}",
+        f"by words: {words}",
+        f"has {', '.join(map(plain, receipt.shared)) or 'none'}"
+        f"; has not {', '.join(map(plain, receipt.missing)) or 'none'}",
+        f"passage {number} of {of} of its document",
+    ]
+
+
+def as_json(
+    question: str,
+    mode: str,
+    library: Library,
+    matches: Sequence[Match],
+    given: Sequence[Quote],
+    why: Sequence[Receipt] = (),
+) -> dict:
+    """The result for programs; texts are whole and as they are in the files."""
+    hits = [
+        {
+            "document": match.hit.document,
+            **asdict(match.place),
+            "until": match.until.number,
+            "start": match.hit.start,
+            "end": match.hit.end,
+            "score": match.hit.score,
+            "text": match.hit.text,
+        }
+        for match in matches
+    ]
+    for hit, receipt in zip(hits, why, strict=False):
+        hit["receipt"] = asdict(receipt)
+    changes = asdict(library.changes)
+    return {
+        "question": question,
+        "mode": mode,
+        "folder": str(library.folder),
+        "hits": hits,
+        "quotes": [{"text": quote.text, **asdict(quote.place)} for quote in given],
+        "unread": [asdict(unread) for unread in library.unread],
+        "files": {k: len(v) for k, v in changes.items() if isinstance(v, list)},
+    }
