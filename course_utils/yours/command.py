@@ -13,26 +13,22 @@ import argparse
 import json
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-import regex
-
 from course_utils.yours import finding
-from course_utils.yours.finding import MODES, Match, Quote, Receipt
+from course_utils.yours.finding import MODES
 from course_utils.yours.folders import Unread
-from course_utils.yours.formats import Options
-from course_utils.yours.keeping import Library, Settings, cache_place, keep
+from course_utils.yours.keeping import keep
+from course_utils.yours.library import Library, Settings, cache_place
+from course_utils.yours.showing import as_json, as_lines, plain
+from course_utils.yours.texts import Options
 
 if TYPE_CHECKING:
     from course_utils.encoder import Encoder
 
 FOUND, NOTHING, TROUBLE, INTERRUPTED = 0, 1, 2, 130
-SHOWN = 300  # characters of a passage
-WIDTH = 10  # names of unread files per reason
-
-_STEERING = regex.compile(r"[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}--[\n\t]]", regex.V1)
+REMARKS = 10  # that are shown
 
 EPILOG = """\
 what happens
@@ -232,95 +228,4 @@ def _summary(library: Library, every: bool) -> list[str]:
         rows += [f"not read: {u.name} {u.reason}" for u in library.unread]
     elif reasons:
         rows.append(f"not read: {len(library.unread):,} (--unread lists them)")
-    return rows + [f"note: {remark}" for remark in changes.remarks[:WIDTH]]
-
-
-# -- what is shown ---------------------------------------------------------------------
-
-
-def plain(text: str) -> str:
-    r"""A text that no terminal takes for an order: steering signs become ``�``.
-
-    >>> plain("\x1b[31mred")
-    '�[31mred'
-    """
-    return _STEERING.sub("�", text)
-
-
-def excerpt(text: str, most: int = SHOWN) -> str:
-    """A passage in one line, cut behind a word."""
-    line = " ".join(text.split())
-    if len(line) <= most:
-        return plain(line)
-    return plain(line[:most].rpartition(" ")[0] or line[:most]) + " …"
-
-
-def as_lines(
-    matches: Sequence[Match], given: Sequence[Quote], why: Sequence[Receipt]
-) -> list[str]:
-    """The result for people: quotes first, then passages with their places."""
-    rows = []
-    for number, quote in enumerate(given, 1):
-        rows.append(f"[{number}] {excerpt(quote.text)}")
-        rows.append(f"    {plain(str(quote.place))}")
-    rows += [""] if given else []
-    for number, match in enumerate(matches, 1):
-        rows.append(f"{number}. {plain(str(match.place))}  ({match.hit.score:.3f})")
-        rows.append(f"   {excerpt(match.hit.text)}")
-        if why:
-            rows += [f"   | {row}" for row in explained(why[number - 1])]
-    return rows
-
-
-def explained(receipt: Receipt) -> list[str]:
-    """A receipt in words."""
-    meaning = words = "not among the first 100"
-    if receipt.meaning:
-        meaning = f"rank {receipt.meaning[0]}, cosine {receipt.meaning[1]:.3f}"
-    if receipt.words:
-        words = f"rank {receipt.words[0]}, BM25 {receipt.words[1]:.2f}"
-    elif not receipt.shared:
-        words = "no word in common"
-    number, of = receipt.passage
-    return [
-        f"by meaning: {meaning}",
-        f"by words: {words}",
-        f"has {', '.join(map(plain, receipt.shared)) or 'none'}"
-        f"; has not {', '.join(map(plain, receipt.missing)) or 'none'}",
-        f"passage {number} of {of} of its document",
-    ]
-
-
-def as_json(
-    question: str,
-    mode: str,
-    library: Library,
-    matches: Sequence[Match],
-    given: Sequence[Quote],
-    why: Sequence[Receipt] = (),
-) -> dict:
-    """The result for programs; texts are whole and as they are in the files."""
-    hits = [
-        {
-            "document": match.hit.document,
-            **asdict(match.place),
-            "until": match.until.number,
-            "start": match.hit.start,
-            "end": match.hit.end,
-            "score": match.hit.score,
-            "text": match.hit.text,
-        }
-        for match in matches
-    ]
-    for hit, receipt in zip(hits, why, strict=False):
-        hit["receipt"] = asdict(receipt)
-    changes = asdict(library.changes)
-    return {
-        "question": question,
-        "mode": mode,
-        "folder": str(library.folder),
-        "hits": hits,
-        "quotes": [{"text": quote.text, **asdict(quote.place)} for quote in given],
-        "unread": [asdict(unread) for unread in library.unread],
-        "files": {k: len(v) for k, v in changes.items() if isinstance(v, list)},
-    }
+    return rows + [f"note: {remark}" for remark in changes.remarks[:REMARKS]]

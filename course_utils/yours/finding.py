@@ -14,7 +14,7 @@ from course_utils.yours.reading import Place
 
 if TYPE_CHECKING:
     from course_utils.search import Hit
-    from course_utils.yours.keeping import Library
+    from course_utils.yours.library import Library
 
 Mode = Literal["words", "meaning", "both"]
 MODES: dict[str, str] = {"words": "lexical", "meaning": "dense", "both": "hybrid"}

@@ -23,7 +23,7 @@ from queue import Empty, SimpleQueue
 
 from course_utils.yours import formats
 from course_utils.yours.folders import Unreadable
-from course_utils.yours.formats import Found, Options
+from course_utils.yours.texts import PLAIN, Found, Options
 
 MEMORY = 2 * 2**30  # bytes of address space; where the system can set it
 SECONDS = 60.0
@@ -63,7 +63,7 @@ class Quarantine:
             with contextlib.suppress(OSError):
                 stream.close()
 
-    def read(self, data: bytes, suffix: str, options: Options = formats.PLAIN) -> Found:
+    def read(self, data: bytes, suffix: str, options: Options = PLAIN) -> Found:
         """As ``formats.read``, within the limits.
 
         Raises:

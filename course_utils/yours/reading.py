@@ -21,8 +21,8 @@ from pathlib import Path, PurePosixPath
 
 from course_utils.yours import formats
 from course_utils.yours.folders import LARGEST, Entry, Unread, Unreadable, load, survey
-from course_utils.yours.formats import Found, Options
 from course_utils.yours.quarantine import Quarantine
+from course_utils.yours.texts import PLAIN, Found, Options
 
 STRANGE = {"pdf", "docx", "page"}  # kinds that are read in another process
 _BETWEEN = {"line": "\n"}  # what joins the parts of a document; else an empty line
@@ -102,7 +102,7 @@ class Reading:
 
 def read_folder(
     folder: str | Path,
-    options: Options = formats.PLAIN,
+    options: Options = PLAIN,
     *,
     largest: int = LARGEST,
     seconds: float = 60.0,

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from course_utils.yours import run
-from course_utils.yours.command import excerpt, plain
+from course_utils.yours.showing import excerpt, plain
 from tests.search.toy import Toy
 from tests.yours.test_keeping import write
 

@@ -259,23 +259,22 @@ keep(sys.argv[1], Slow(), sys.argv[2])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
-def test_who_is_killed_leaves_an_index_that_is_whole(folder, place, sign):
-    for number in range(60):
+def test_who_is_killed_leaves_an_index_that_is_whole(folder, place):
+    for number in range(20):
         write(folder / f"page{number:02}.md", f"Page {number} tells of thing{number}.")
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(folder), str(place)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-    for _ in range(12):
+    for _ in range(9):
         process.stdout.readline()
-    process.send_signal(sign)
+    process.send_signal(signal.SIGKILL)
     process.wait(timeout=60)
     process.stdout.close()
     assert process.returncode != 0
     library = keep(folder, Toy(), place)
-    assert library.changes.why == "" and 0 < len(library.changes.kept) < 63
+    assert library.changes.why == "" and 0 < len(library.changes.kept) < 23
     assert same(library, keep(folder, Toy(), place.parent / "fresh"))
 
 
