@@ -4,7 +4,8 @@
   ``quarantine``: another process, for those that were made by strangers.
 - ``reading``: documents that know where their words stand.
 - ``library``, ``keeping``: an index that embeds anew only what has changed.
-- ``finding``, ``showing``, ``command``: passages and quotes, all of it in a terminal.
+- ``finding``, ``showing``, ``command``: passages and quotes, all of it in a terminal;
+  ``server``: a page with a search box, for you alone.
 - ``audit``: what a model will make of your texts, before anything is searched.
 - ``golden``, ``comparing``, ``certainty``: which search is better, and how surely.
 - ``report``: one page of all of it, as Markdown and as HTML.
@@ -29,5 +30,6 @@ from course_utils.yours.library import (
 from course_utils.yours.quarantine import Quarantine
 from course_utils.yours.reading import Document, Place, Reading, read_folder
 from course_utils.yours.report import Report, Section, report
+from course_utils.yours.server import Service
 from course_utils.yours.showing import as_json, as_lines
 from course_utils.yours.texts import Options

@@ -51,6 +51,7 @@ examples
   python -m course_utils search . "E4012" --mode words --also .py
   python -m course_utils search tickets "login fails" --column body --json
   python -m course_utils search ~/notes --update
+  python -m course_utils search ~/notes --serve
 
 exit codes
   0 something was found, 1 nothing was found, 2 it could not be done, 130 interrupted
@@ -74,6 +75,14 @@ def parser() -> argparse.ArgumentParser:
     add("--json", action="store_true", help="one JSON object, for other programs")
     add("--update", action="store_true", help="without a question: index only")
     add("--unread", action="store_true", help="list every file that was left out")
+    add("--serve", action="store_true", help="a page with a search box, for you alone")
+    add(
+        "--port",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the page; standard: a free one",
+    )
     add("--index", type=Path, metavar="PATH", help="where the index is kept")
     add("--column", default="text", metavar="NAME", help="of CSV, TSV and JSONL files")
     add(
@@ -149,7 +158,8 @@ def _parsed(arguments, out: TextIO, err: TextIO) -> argparse.Namespace | int:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             made = parser()
             asked = made.parse_args(list(arguments))
-            if asked.question is None and not (asked.update or asked.unread):
+            other = asked.update or asked.unread or asked.serve
+            if asked.question is None and not other:
                 made.error("ask a QUESTION, or say --update to index only")
             if asked.question is not None and not asked.question.strip():
                 made.error("the QUESTION is empty")
@@ -173,6 +183,8 @@ def _answer(asked, out: TextIO, err: TextIO, encoder: Callable[[], Encoder]) -> 
     if library.index is None:
         err.write(f"error: no file in {plain(str(asked.folder))} could be read\n")
         return TROUBLE
+    if asked.serve:
+        return _served(library, asked.port, out, err)
     if asked.question is None:
         return FOUND
     matches = finding.find(library, asked.question, asked.k, asked.mode)
@@ -190,6 +202,21 @@ def _answer(asked, out: TextIO, err: TextIO, encoder: Callable[[], Encoder]) -> 
         if not matches:
             err.write("nothing found: try --mode meaning, or other words\n")
     return FOUND if matches else NOTHING
+
+
+def _served(library: Library, port: int, out: TextIO, err: TextIO) -> int:
+    """Serve until it is interrupted."""
+    from course_utils.yours.server import Service
+
+    with Service(library, port) as service:
+        err.write("open this address in a browser on this machine; Ctrl-C ends it\n")
+        out.write(service.address + "\n")
+        out.flush()
+        try:
+            service.serve_forever()
+        except KeyboardInterrupt:
+            err.write("\nended\n")
+    return FOUND
 
 
 def _progress(err: TextIO) -> Callable[[int, int], None]:
