@@ -8,6 +8,7 @@
   ``server``: a page with a search box, for you alone.
 - ``audit``: what a model will make of your texts, before anything is searched.
 - ``golden``, ``comparing``, ``certainty``: which search is better, and how surely.
+- ``cards``, ``models``: which encoder, by its own files and by your questions.
 - ``report``: one page of all of it, as Markdown and as HTML.
 
 Used in notebook 14. Nothing heavy is imported before it is needed: help comes at once.
@@ -15,6 +16,7 @@ Used in notebook 14. Nothing heavy is imported before it is needed: help comes a
 
 # fmt: off
 from course_utils.yours.audit import Audit, Double, audit, doubles, scripts, summary
+from course_utils.yours.cards import Fact, checklist
 from course_utils.yours.certainty import always_valid, questions_needed
 from course_utils.yours.command import run
 from course_utils.yours.comparing import (
@@ -27,6 +29,7 @@ from course_utils.yours.keeping import keep
 from course_utils.yours.library import (
     Changes, Library, OtherFolder, Settings, cache_place,
 )
+from course_utils.yours import models
 from course_utils.yours.quarantine import Quarantine
 from course_utils.yours.reading import Document, Place, Reading, read_folder
 from course_utils.yours.report import Report, Section, report

@@ -52,6 +52,8 @@ examples
   python -m course_utils search tickets "login fails" --column body --json
   python -m course_utils search ~/notes --update
   python -m course_utils search ~/notes --serve
+  python -m course_utils search ~/notes --report html > report.html
+  python -m course_utils search ~/notes --report md --golden questions.csv
 
 exit codes
   0 something was found, 1 nothing was found, 2 it could not be done, 130 interrupted
@@ -75,6 +77,13 @@ def parser() -> argparse.ArgumentParser:
     add("--json", action="store_true", help="one JSON object, for other programs")
     add("--update", action="store_true", help="without a question: index only")
     add("--unread", action="store_true", help="list every file that was left out")
+    add("--report", choices=("md", "html"), help="one page about the folder")
+    add(
+        "--golden",
+        type=Path,
+        metavar="CSV",
+        help="question,document,grade for --report",
+    )
     add("--serve", action="store_true", help="a page with a search box, for you alone")
     add(
         "--port",
@@ -158,7 +167,7 @@ def _parsed(arguments, out: TextIO, err: TextIO) -> argparse.Namespace | int:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             made = parser()
             asked = made.parse_args(list(arguments))
-            other = asked.update or asked.unread or asked.serve
+            other = asked.update or asked.unread or asked.serve or asked.report
             if asked.question is None and not other:
                 made.error("ask a QUESTION, or say --update to index only")
             if asked.question is not None and not asked.question.strip():
@@ -183,6 +192,9 @@ def _answer(asked, out: TextIO, err: TextIO, encoder: Callable[[], Encoder]) -> 
     if library.index is None:
         err.write(f"error: no file in {plain(str(asked.folder))} could be read\n")
         return TROUBLE
+    if asked.report:
+        out.write(_reported(library, asked.report, asked.golden))
+        return FOUND
     if asked.serve:
         return _served(library, asked.port, out, err)
     if asked.question is None:
@@ -202,6 +214,33 @@ def _answer(asked, out: TextIO, err: TextIO, encoder: Callable[[], Encoder]) -> 
         if not matches:
             err.write("nothing found: try --mode meaning, or other words\n")
     return FOUND if matches else NOTHING
+
+
+def _reported(library: Library, form: str, table: Path | None) -> str:
+    """One page; with a golden set the three modes are compared, words being the base.
+
+    Words need no model: whoever takes one should see what it is good for.
+    """
+    from functools import partial
+
+    from course_utils.assets import vocabularies
+    from course_utils.corpora import read_text
+    from course_utils.yours import comparing
+    from course_utils.yours.audit import audit
+    from course_utils.yours.golden import from_csv
+    from course_utils.yours.report import report
+
+    audited = audit(library.index.documents, vocabularies()["wordpiece"])
+    golden, compared, holes = None, [], {}
+    if table is not None:
+        golden = from_csv(read_text(table), table.name)
+        searches = {m: partial(finding.find, library, k=10, mode=m) for m in MODES}
+        compared = comparing.comparisons(
+            comparing.evaluations(golden, searches), next(iter(MODES))
+        )
+        holes = comparing.unjudged(golden, searches)
+    made = report(library, audited, golden, compared, holes)
+    return made.html() if form == "html" else made.markdown()
 
 
 def _served(library: Library, port: int, out: TextIO, err: TextIO) -> int:

@@ -135,6 +135,19 @@ def test_update_only_indexes(search):
     assert "0 new, 0 changed, 0 gone, 3 as before" in err and "indexing" not in err
 
 
+def test_a_report_is_a_page_and_a_golden_set_compares_the_modes(search, folder):
+    code, out, _ = search("--report", "html")
+    assert code == 0 and out.startswith("<!doctype html>") and "What the texts" in out
+    table = folder.parent / "golden.csv"
+    table.write_text("question,document,grade\nunlock it,sub/lock.txt,3\n")
+    code, out, _ = search("--report", "md", "--golden", str(table))
+    assert code == 0 and "1 questions, 1 of them judged" in out.replace("\\", "")
+    assert {"words", "meaning", "both"} <= set(out.replace("|", " ").split())
+    table.write_text("question,document,grade\nunlock it,sub/lock.txt,9\n")
+    code, out, err = search("--report", "md", "--golden", str(table))
+    assert (code, out) == (2, "") and "golden.csv line 2: the grade is '9'" in err
+
+
 def test_an_interrupt_is_130(search):
     class Impatient(Toy):
         def encode(self, texts):
