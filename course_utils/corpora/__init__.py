@@ -21,8 +21,7 @@ from course_utils.corpora.operations import (
     load_tickets, load_training_pairs, parse_runbook,
 )
 from course_utils.corpora.reading import (
-    CorpusError, data_file, read_rows, read_table, read_text, records_of, shipped,
-    unix,
+    CorpusError, data_file, read_rows, read_table, records_of, shipped, unix,
 )
 from course_utils.corpora.rows import (
     NEWS_LABELS, Analogy, Article, GoldenAnswer, HeldOutPair, LabelNoise, NearDuplicate,

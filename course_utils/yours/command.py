@@ -224,16 +224,14 @@ def _reported(library: Library, form: str, table: Path | None) -> str:
     from functools import partial
 
     from course_utils.assets import vocabularies
-    from course_utils.corpora import read_text
     from course_utils.yours import comparing
     from course_utils.yours.audit import audit
-    from course_utils.yours.golden import from_csv
     from course_utils.yours.report import report
 
     audited = audit(library.index.documents, vocabularies()["wordpiece"])
     golden, compared, holes = None, [], {}
     if table is not None:
-        golden = from_csv(read_text(table), table.name)
+        golden = _golden(table)
         searches = {m: partial(finding.find, library, k=10, mode=m) for m in MODES}
         compared = comparing.comparisons(
             comparing.evaluations(golden, searches), next(iter(MODES))
@@ -241,6 +239,18 @@ def _reported(library: Library, form: str, table: Path | None) -> str:
         holes = comparing.unjudged(golden, searches)
     made = report(library, audited, golden, compared, holes)
     return made.html() if form == "html" else made.markdown()
+
+
+def _golden(table: Path):
+    from course_utils.yours.folders import Entry, Unreadable, load
+    from course_utils.yours.golden import from_csv
+    from course_utils.yours.texts import decoded
+
+    try:
+        data = load(Entry(table.name, table.expanduser(), 0, 0))
+        return from_csv(decoded(data), table.name)
+    except Unreadable as error:
+        raise ValueError(f"{table} {error}") from None
 
 
 def _served(library: Library, port: int, out: TextIO, err: TextIO) -> int:

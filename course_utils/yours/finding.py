@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from course_utils.tokenization import matching_words
-from course_utils.yours.reading import Place
+from course_utils.yours.reading import Document, Place
 
 if TYPE_CHECKING:
     from course_utils.search import Hit
@@ -28,13 +28,18 @@ class Match:
 
     Attributes:
         hit: the passage, see ``search.Hit``; its score is comparable within a mode.
-        place: where its first word stands.
+        place: where to look first: the sentence that shares most with the question,
+            or the beginning if none shares a word.
+        first: where the first word of the passage stands.
         until: where its last word stands.
+        focus: the offset of ``place`` in the document.
     """
 
     hit: Hit
     place: Place
+    first: Place
     until: Place
+    focus: int
 
 
 @dataclass(frozen=True)
@@ -83,17 +88,28 @@ def find(
         raise ValueError(f"mode is {mode!r}, not one of {', '.join(MODES)}")
     if library.index is None:
         return []
-    return [_match(library, h) for h in library.index.search(question, k, MODES[mode])]
+    asked = set(matching_words(question))
+    found = library.index.search(question, k, MODES[mode])
+    return [_match(library.documents[hit.document], hit, asked) for hit in found]
 
 
-def _match(library: Library, hit: Hit) -> Match:
-    document = library.documents[hit.document]
-    first = hit.start + len(hit.text) - len(hit.text.lstrip())
-    last = hit.start + len(hit.text.rstrip())
-    first = min(first, max(hit.start, last - 1))
-    return Match(
-        hit, document.place(first), document.place(max(first, last - 1, hit.start))
-    )
+def _match(document: Document, hit: Hit, asked: set[str]) -> Match:
+    text = hit.text
+    first = hit.start + len(text) - len(text.lstrip())
+    last = max(first, hit.start + len(text.rstrip()) - 1)
+    focus = max(first, hit.start + _focus(text, asked))
+    places = (document.place(offset) for offset in (focus, first, last))
+    return Match(hit, *places, focus)
+
+
+def _focus(text: str, asked: set[str]) -> int:
+    """Where the sentence begins that has most of the words, the first of equals."""
+    from course_utils.search import sentences
+
+    spans = sentences(text) or [(0, 0)]
+    shares = [len(asked & set(matching_words(text[a:b], signs=True))) for a, b in spans]
+    best = spans[shares.index(max(shares))][0] if any(shares) else 0
+    return best + len(text[best:]) - len(text[best:].lstrip())
 
 
 def quotes(

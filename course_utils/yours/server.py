@@ -23,7 +23,7 @@ from course_utils.yours import finding
 from course_utils.yours.finding import MODES, Match
 from course_utils.yours.library import Library
 from course_utils.yours.report import STYLE, in_html, page
-from course_utils.yours.showing import as_json, excerpt, explained, plain
+from course_utils.yours.showing import as_json, excerpt, excerpt_of, explained, plain
 
 HERE = "127.0.0.1"
 MOST = 50  # results of one request
@@ -201,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
             span = {"id": hit.document, "start": hit.start, "end": hit.end}
             rows.append(
                 f'<li><a href="/document?{in_html(urlencode(span))}#here">'
-                f"{in_html(match.place)}</a><br>{in_html(excerpt(hit.text))}"
+                f"{in_html(match.place)}</a><br>{in_html(excerpt_of(match))}"
                 "<details><summary>why</summary>"
                 + "<br>".join(map(in_html, explained(receipt)))
                 + "</details></li>"

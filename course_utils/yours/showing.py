@@ -34,6 +34,13 @@ def excerpt(text: str, most: int = SHOWN) -> str:
     return plain(line[:most].rpartition(" ")[0] or line[:most]) + " …"
 
 
+def excerpt_of(match: Match) -> str:
+    """The passage in one line, from the sentence on that shares most words."""
+    hit = match.hit
+    cut = "… " if hit.source[hit.start : match.focus].strip() else ""
+    return cut + excerpt(hit.source[match.focus : hit.end])
+
+
 def as_lines(
     matches: Sequence[Match], given: Sequence[Quote], why: Sequence[Receipt]
 ) -> list[str]:
@@ -45,7 +52,7 @@ def as_lines(
     rows += [""] if given else []
     for number, match in enumerate(matches, 1):
         rows.append(f"{number}. {plain(str(match.place))}  ({match.hit.score:.3f})")
-        rows.append(f"   {excerpt(match.hit.text)}")
+        rows.append(f"   {excerpt_of(match)}")
         if why:
             rows += [f"   | {row}" for row in explained(why[number - 1])]
     return rows
@@ -64,8 +71,8 @@ def explained(receipt: Receipt) -> list[str]:
     return [
         f"by meaning: {meaning}",
         f"by words: {words}",
-        f"has {', '.join(map(plain, receipt.shared)) or 'none'}"
-        f"; has not {', '.join(map(plain, receipt.missing)) or 'none'}",
+        f"words in common: {', '.join(map(plain, receipt.shared)) or 'none'}",
+        f"words it lacks: {', '.join(map(plain, receipt.missing)) or 'none'}",
         f"passage {number} of {of} of its document",
     ]
 
@@ -83,6 +90,7 @@ def as_json(
         {
             "document": match.hit.document,
             **asdict(match.place),
+            "first": match.first.number,
             "until": match.until.number,
             "start": match.hit.start,
             "end": match.hit.end,

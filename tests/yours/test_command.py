@@ -50,6 +50,16 @@ def test_a_hit_has_a_place_that_an_editor_opens(search, mode):
     assert "not read: 1 (--unread lists them)" in err
 
 
+def test_the_place_is_the_sentence_that_shares_most(search, folder):
+    write(
+        folder / "long.md", "# Head\n\n" + "Nothing.\n" * 9 + "\nRenew the seal.\n\nEnd"
+    )
+    _, out, _ = search("when to renew a seal", "-k", "1", "--mode", "words")
+    assert "1. long.md:13 " in out and "   … Renew the seal. End" in out
+    _, out, _ = search("zebra", "-k", "9", "--mode", "meaning")
+    assert ". long.md:1 " in out and "   # Head Nothing." in out
+
+
 def test_nothing_found_is_one(search):
     code, out, err = search("zebra", "--mode", "words")
     assert (code, out) == (1, "")
@@ -103,7 +113,8 @@ def test_a_receipt_says_by_what_a_passage_was_found(search):
     _, out, _ = search("delete a stuck lock", "--explain", "-k", "1")
     assert "| by meaning: rank 1, cosine 0." in out
     assert "| by words: rank 1, BM25 " in out
-    assert "| has a, stuck, lock; has not delete" in out
+    assert "| words in common: a, stuck, lock" in out
+    assert "| words it lacks: delete" in out
     assert "| passage 1 of 1 of its document" in out
     _, out, _ = search("zebra", "--explain", "--mode", "meaning")
     assert "by words: no word in common" in out
@@ -114,10 +125,8 @@ def test_json_is_all_of_it_and_nothing_else(search):
     found = json.loads(out)
     [hit] = found["hits"]
     assert code == 0 and found["question"] == "unlock" and found["mode"] == "both"
-    assert (hit["file"], hit["unit"], hit["number"], hit["until"]) == (
-        *("sub/lock.txt", "line", 1),
-        3,
-    )
+    assert (hit["file"], hit["unit"]) == ("sub/lock.txt", "line")
+    assert (hit["number"], hit["first"], hit["until"]) == (3, 1, 3)
     place = {"file": "sub/lock.txt", "unit": "line"}
     assert hit["text"] == PAGES["sub/lock.txt"]
     assert hit["receipt"]["shared"] == ["unlock"]
@@ -146,6 +155,8 @@ def test_a_report_is_a_page_and_a_golden_set_compares_the_modes(search, folder):
     table.write_text("question,document,grade\nunlock it,sub/lock.txt,9\n")
     code, out, err = search("--report", "md", "--golden", str(table))
     assert (code, out) == (2, "") and "golden.csv line 2: the grade is '9'" in err
+    _, _, err = search("--report", "md", "--golden", str(folder / "gone.csv"))
+    assert "gone.csv cannot be opened" in err
 
 
 def test_an_interrupt_is_130(search):

@@ -94,7 +94,7 @@ def test_the_pool_has_each_result_once_and_hides_the_ranks():
 
 def test_hits_and_matches_are_results_too():
     hit = Hit("a", 0, 0, 1, 0.5, "text")
-    match = Match(hit, Place("a", "line", 1), Place("a", "line", 1))
+    match = Match(hit, *[Place("a", "line", 1)] * 3, 0)
     searches = {"hits": lambda q: [hit], "matches": lambda q: [match, "b"]}
     assert set(map(id, pooled(searches, "q"))) >= {id(hit)}
     golden = GoldenSet().ask("q").judge("q", "a", 3)
