@@ -4,7 +4,7 @@
   ``quarantine``: another process, for those that were made by strangers.
 - ``reading``: documents that know where their words stand.
 - ``library``, ``keeping``: an index that embeds anew only what has changed.
-- ``finding``, ``showing``, ``command``: passages and quotes, all of it in a terminal;
+- ``finding``, ``showing``: passages and quotes; ``arguments``, ``command``: a terminal;
   ``server``: a page with a search box, for you alone.
 - ``audit``: what a model will make of your texts, before anything is searched.
 - ``golden``, ``comparing``, ``certainty``: which search is better, and how surely.
