@@ -13,8 +13,9 @@ from course_utils.yours.finding import MODES
 EPILOG = """\
 what happens
   The first time every file is read, cut into passages and turned into vectors; that
-  takes about a minute per half megabyte of text. The result is kept, and from then on
-  only files that have changed are read again. Ctrl-C keeps what was done.
+  takes minutes for megabytes of text. The result is kept, and from then on only files
+  that have changed are read again. Ctrl-C keeps what was done. Links, hidden files and
+  devices are left out; nothing that lies outside of the folder is opened.
 
 which mode
   words      finds what shares a word with the question: names, codes, exact terms.

@@ -142,13 +142,7 @@ def receipts(
     """Say for each match by what it was found, whatever the mode was."""
     if not matches:
         return []
-    ranks = {
-        mode: {
-            hit.document: (rank, hit.score)
-            for rank, hit in enumerate(library.index.search(question, DEPTH, mode), 1)
-        }
-        for mode in ("dense", "lexical")
-    }
+    ranks = {mode: _ranks(library, question, mode) for mode in ("dense", "lexical")}
     counts: dict[str, int] = {}
     for hit in library.index.chunks:
         counts[hit.document] = counts.get(hit.document, 0) + 1
@@ -167,3 +161,12 @@ def receipts(
             )
         )
     return made
+
+
+def _ranks(library: Library, question: str, mode: str) -> dict[str, tuple[int, float]]:
+    """Document -> rank and score; none if this mode cannot take the question."""
+    try:
+        hits = library.index.search(question, DEPTH, mode)
+    except ValueError:  # longer than the encoder reads: its words can be found
+        return {}
+    return {hit.document: (rank, hit.score) for rank, hit in enumerate(hits, 1)}

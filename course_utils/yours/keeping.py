@@ -122,8 +122,18 @@ class _Update:
         if (notes.get("layout"), notes["settings"]) != (LAYOUT, self.settings.noted()):
             self.changes.why = "the settings have changed"
             return None
-        self.files = notes["files"]
-        return index
+        return self._matched(index, notes["files"])
+
+    def _matched(self, index: SearchIndex, files: dict) -> SearchIndex | None:
+        """An interrupt may come between a document and its note: both count or none."""
+        there = set(index.documents)
+        self.files = {
+            n: f for n, f in files.items() if there.issuperset(f["documents"])
+        }
+        noted = {name for one in self.files.values() for name in one["documents"]}
+        if noted != there and noted:
+            index.remove(there - noted)
+        return index if noted else None
 
     def compare(self) -> None:
         """Find out what is new, what has changed and what is gone."""

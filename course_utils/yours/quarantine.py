@@ -148,6 +148,20 @@ def serve(requests, answers) -> None:
         answers.flush()
 
 
+def _requests(stream):
+    """Lines as they come; whoever can ask no more ends this process, also at work."""
+    lines: SimpleQueue[bytes] = SimpleQueue()
+
+    def hear() -> None:
+        for line in stream:
+            lines.put(line)
+        os._exit(0)
+
+    threading.Thread(target=hear, daemon=True).start()
+    while True:
+        yield lines.get()
+
+
 def _limit_memory() -> None:
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
@@ -163,4 +177,4 @@ if __name__ == "__main__":
     # What a reader prints must not be taken for an answer.
     answering = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    serve(sys.stdin.buffer, answering)
+    serve(_requests(sys.stdin.buffer), answering)

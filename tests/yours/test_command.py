@@ -120,6 +120,11 @@ def test_a_receipt_says_by_what_a_passage_was_found(search):
     assert "by words: no word in common" in out
 
 
+def test_a_question_that_only_words_can_take_has_a_receipt(search):
+    code, out, _ = search("lock " * 5000, "--mode", "words", "--explain")
+    assert code == 0 and "by meaning: not among the first 100" in out
+
+
 def test_json_is_all_of_it_and_nothing_else(search):
     code, out, _ = search("unlock", "--json", "--explain", "-k", "1")
     found = json.loads(out)

@@ -244,6 +244,17 @@ def test_an_interrupt_keeps_what_was_done_and_the_next_run_goes_on(
     assert same(library, keep(folder, Toy(), place.parent / "fresh"))
 
 
+def test_an_interrupt_between_a_document_and_its_note_loses_nothing(folder, place):
+    first = keep(folder, Toy(), place)
+    index = SearchIndex.load(place, Toy())
+    index.notes["files"].pop("disk.md")  # in the index, but not noted
+    index.remove(["rows.csv:3"])  # noted, but not in the index
+    index.save(place)
+    library = keep(folder, Toy(), place)
+    assert library.changes.added == ["disk.md", "rows.csv"] and not library.unread
+    assert same(library, first)
+
+
 KILLED = """
 import sys
 from course_utils.yours import keep, keeping

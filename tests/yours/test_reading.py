@@ -418,6 +418,17 @@ def test_a_reader_that_hangs_breaks_or_swells_stops_nothing(strange, code, said)
     assert process.poll() is not None
 
 
+def test_a_reader_that_hangs_ends_with_the_one_who_asked(strange):
+    strange("while True: pass")
+    ward = Quarantine(seconds=0.5)
+    ward.close, close = (lambda: None), ward.close  # as if it had been killed itself
+    with pytest.raises(Unreadable, match="took longer"):
+        ward.read(b"%PDF", ".pdf")
+    ward._process.stdin.close()
+    assert ward._process.wait(timeout=60) == 0
+    close()
+
+
 def test_what_the_quarantine_gives_is_what_the_reader_gives():
     made = io.BytesIO()
     options = Options(column="é", also=(".x",))
