@@ -225,4 +225,4 @@ def test_the_real_model_finds_what_no_word_shares(folder):
     words = [str(folder), "the volume has no room left", "-k", "1"]
     done = shell("search", *words, "--index", str(folder.parent / "i"))
     assert done.returncode == 0, done.stderr
-    assert "disk.md:1" in done.stdout
+    assert "1. disk.md:3 " in done.stdout
