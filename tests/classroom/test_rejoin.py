@@ -107,11 +107,11 @@ def test_nothing_is_left_out_that_a_later_cell_reads(stem):
     texts, begins = cells_of(source_of(stem))
     for begin in set(begins.values()):
         bound = set().union(*(look(texts[n]).binds for n in needed(texts, begin)))
+        above = set().union(*(look(text).binds for text in texts[:begin]))
         for text in texts[begin:]:
-            cell = look(text)
-            missing = {n for n in cell.uses - bound if n in everywhere and n[0] != "?"}
-            assert missing == set(), (begin, text[:60])
-            bound |= cell.binds
+            missing = (look(text).uses - bound) & above
+            assert {name for name in missing if name[0] != "?"} == set(), text
+            bound, above = (names | look(text).binds for names in (bound, above))
 
 
 def test_much_of_a_lesson_is_not_run():
