@@ -17,7 +17,7 @@ from contextlib import redirect_stderr
 
 from course_utils import assets, corpora
 
-BLOCK = 40  # headlines read at a time; the best block counts
+BLOCK = 40  # headlines read at a time
 
 
 def texts_per_second(
@@ -26,7 +26,7 @@ def texts_per_second(
     seconds: float = 1.0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Measure: the best of as many blocks as a second holds, after one that warms up."""
+    """Measure: the best of the blocks that a second holds, after one that warms up."""
     block = list(texts[:BLOCK])
     encode(block)
     best, begun = float("inf"), clock()
