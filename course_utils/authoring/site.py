@@ -75,6 +75,7 @@ def stage(folder: Path) -> dict[str, str]:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(_outside(path), encoding="utf-8")
     shutil.copyfile(ROOT / ".github" / "picture.png", folder / "picture.png")
+    shutil.copyfile(KIT / "times.csv", folder / "workshop" / "times.csv")
     text = _outside(ROOT / "README.md")
     appendix = [name.removeprefix(".github/").removesuffix(".md") for name in APPENDIX]
     trees = [

@@ -144,7 +144,7 @@ def guide(lesson: Lesson, taken: Mapping[tuple[str, str], Taken]) -> str:
     extra = [task.task for task in lesson.tasks if not task.core]
     cuts = [f"{p.title} ({whole(p)} min)" for p in leave_out(lesson)]
     parts: list[Sequence[str]] = [
-        [f"# {lesson.number} · {lesson.question}"],
+        [f"# Teaching {lesson.number} · {lesson.question}"],
         [
             f"For the instructor of [the notebook]({there}/{lesson.stem}.ipynb) "
             f"([solved]({there}/solutions/{lesson.stem}.ipynb)); "
