@@ -159,3 +159,20 @@ def test_the_place_can_be_chosen(room, monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "elsewhere"))
     memory.keep_guess("n", "how many?", "one")
     assert (tmp_path / "elsewhere" / f"{STEM}.json").exists()
+
+
+class Hostile:
+    """Callable, and nothing about it can be looked up."""
+
+    def __call__(self, *arguments):
+        return 1
+
+    def __getattr__(self, name):
+        raise RuntimeError("keep out")
+
+
+def test_what_has_no_source_is_checked_all_the_same(room, capsys):
+    for strange in (len, Hostile(), "text", lambda ids: 1):
+        check("1.1", strange)
+    assert set(memory.answers()) <= {"1.1"}
+    assert capsys.readouterr().out.count("[✗] 1.1 ") == 4
