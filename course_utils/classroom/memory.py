@@ -134,5 +134,5 @@ def greet() -> None:
     if correct or kept["guesses"]:
         print(
             f"welcome back: solved {', '.join(correct) or 'nothing yet'}; "
-            f"{len(kept['guesses'])} guesses kept"
+            f"guesses kept: {len(kept['guesses'])}"
         )

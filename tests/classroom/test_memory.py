@@ -40,7 +40,7 @@ def restart(capsys):
 def test_a_guess_survives_a_restart(room, capsys):
     predict("n", "how many?", ["one", "two"], guess="two")
     said = restart(capsys)
-    assert "welcome back: solved nothing yet; 1 guesses kept" in said
+    assert "welcome back: solved nothing yet; guesses kept: 1" in said
     predict("n", "how many?", ["one", "two"])
     assert "your guess: two" in capsys.readouterr().out
 
