@@ -230,7 +230,10 @@ def examine(more: bool = False) -> list[Finding]:
             name = look.__name__.strip("_")
             found.append(
                 Finding(
-                    MENDABLE, f"{name}: {type(error).__name__}: {error}", "make env"
+                    MENDABLE,
+                    f"{name}: {type(error).__name__}: {error}",
+                    "make env",
+                    f"BROKEN {name}",
                 )
             )
     return found

@@ -21,8 +21,13 @@ FORM = 1  # of the file; another form is set aside, not read
 
 def folder() -> Path | None:
     """Where it is kept: ``COURSE_PROGRESS``, or ``.progress`` in the working folder."""
-    here = Path.cwd()
-    if not session.live() or here.name == "solutions" or not session.current.stem:
+    if not session.live() or not session.current.stem:
+        return None
+    try:
+        here = Path.cwd()
+    except OSError:  # the folder was deleted below us
+        return None
+    if here.name == "solutions":
         return None
     return Path(os.environ.get("COURSE_PROGRESS") or here / ".progress")
 
@@ -95,8 +100,8 @@ def keep_answer(exercise_id: str, attempt: object, correct: bool) -> None:
     if folder() is None or not (text := source_of(attempt)):
         return
     kept = load()
-    before = kept["answers"].get(exercise_id, {})
-    if before.get("correct") and not correct:
+    before = kept["answers"].get(exercise_id)
+    if isinstance(before, dict) and before.get("correct") and not correct:
         return
     kept["answers"][exercise_id] = {"source": text, "correct": correct}
     _save(kept)

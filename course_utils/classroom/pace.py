@@ -50,7 +50,7 @@ def reference(results: Mapping) -> tuple[float, dict[str, float]]:
     theirs = short["more"]["texts_per_second"] / short["figure"]
     seconds = {}
     for row in results["notebooks"]["rows"]:
-        if found := re.fullmatch(r"`notebooks/(\d\d)_\w+`", row["name"]):
+        if found := re.fullmatch(r"`notebooks/(\d\d[a-z]?)_\w+`", row["name"]):
             seconds[found[1]] = row["more"]["seconds"]
     return theirs, seconds
 

@@ -199,6 +199,10 @@ def test_the_kit_is_in_step_with_the_notebooks(made):
     assert drifted == []
 
 
+WRITTEN = [stem for stem in stems() if stem not in pages.unwritten()]
+each_written = pytest.mark.parametrize("stem", WRITTEN)
+
+
 @each_lesson
 def test_a_page_has_all_that_an_instructor_asks_for(stem, made):
     text = made[f"workshop/instructor/{stem}.md"]
@@ -207,21 +211,37 @@ def test_a_page_has_all_that_an_instructor_asks_for(stem, made):
         *("A question to vote on", "Where to stop", "To take home", "Minutes"),
     ):
         assert f"## {heading}" in text
+    assert "**right**" in text
+    assert (guides.UNWRITTEN in text) == (stem not in WRITTEN)
+
+
+def test_the_first_eleven_lessons_have_notes():
+    assert {stem[:2] for stem in WRITTEN} >= {f"{number:02}" for number in range(11)}
+
+
+@each_written
+def test_the_notes_of_a_lesson_are_sentences(stem, made):
+    text = made[f"workshop/instructor/{stem}.md"]
     assert text.count("   - Ask: **") == text.count("   - They will see: ") == 3
-    assert "**Aim.** In the end you" in text and "**right**" in text
-
-
-@each_lesson
-def test_the_notes_of_a_lesson_are_sentences(stem):
+    assert "**Aim.** In the end you" in text
     known = guides.notes(stem)
     for belief, ask, seen in known.misconceptions:
         assert belief.endswith(".") and ask.endswith("?") and seen.endswith((".", "!"))
     assert known.expect and known.breaks and known.cut.endswith(".")
 
 
-def test_notes_that_are_missing_are_named():
-    with pytest.raises(ValueError, match="write 99_nothing.toml"):
-        guides.notes("99_nothing")
+def test_a_new_lesson_has_a_page_before_it_has_notes(monkeypatch):
+    monkeypatch.setattr(guides, "KIT", ROOT / "nowhere")
+    text = guides.guide(lesson("05_pooling"), {})
+    assert text.count(guides.UNWRITTEN) == 4 and "## A question to vote on" in text
+
+
+def test_notes_name_three_misconceptions(monkeypatch, tmp_path):
+    monkeypatch.setattr(guides, "KIT", tmp_path)
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "05_pooling.toml").write_text("misconception = []", "utf-8")
+    with pytest.raises(ValueError, match="05_pooling.toml must name three"):
+        guides.notes("05_pooling")
 
 
 def test_the_middle_is_a_section_near_half_of_the_minutes():

@@ -91,7 +91,12 @@ def test_a_check_that_breaks_is_itself_a_finding(monkeypatch):
 
     monkeypatch.setattr(module, "CHECKS", (look_at_the_moon, lambda: iter([FINE])))
     assert examine() == [
-        Finding(MENDABLE, "look_at_the_moon: OSError: clouds", "make env"),
+        Finding(
+            MENDABLE,
+            "look_at_the_moon: OSError: clouds",
+            "make env",
+            "BROKEN look_at_the_moon",
+        ),
         FINE,
     ]
 

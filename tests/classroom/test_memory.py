@@ -136,6 +136,8 @@ def test_entries_of_another_shape_are_passed_over(room):
     kept = {"form": 1, "guesses": {"n": "one"}, "answers": {"1.1": 3, "1.2": {}}}
     room.write_text(json.dumps(kept), "utf-8")
     assert memory.answers() == {} and memory.guess_for("n", "how many?") is None
+    memory.keep_answer("1.1", attempt(CORRECT, room.parent), False)
+    assert memory.answers() == {"1.1": (CORRECT, False)}
 
 
 def test_a_folder_that_cannot_be_written_stops_nobody(room):

@@ -18,6 +18,7 @@ from course_utils.authoring.workshop.times import Taken
 from course_utils.classroom.quiz import LETTERS, Quiz
 
 MISCONCEPTIONS = 3
+UNWRITTEN = "*Not written yet.*"
 
 
 @dataclass(frozen=True)
@@ -34,24 +35,24 @@ class Notes:
         vote: which question of the quiz, counted from 0.
     """
 
-    misconceptions: tuple[tuple[str, str, str], ...]
-    expect: tuple[str, ...]
-    breaks: tuple[str, ...]
-    cut: str
-    transfer: str
+    misconceptions: tuple[tuple[str, str, str], ...] = ()
+    expect: tuple[str, ...] = ()
+    breaks: tuple[str, ...] = ()
+    cut: str = UNWRITTEN
+    transfer: str = UNWRITTEN
     aim: str = ""
     vote: int = 0
 
 
 def notes(stem: str) -> Notes:
-    """Read them.
+    """Read them; for a new lesson nothing is known yet, and its page says so.
 
     Raises:
-        ValueError: they are missing, or do not name three misconceptions.
+        ValueError: they do not name three misconceptions.
     """
     path = KIT / "source" / f"{stem}.toml"
     if not path.exists():
-        raise ValueError(f"write {path.name}: copy another lesson's and change it")
+        return Notes()
     found = tomllib.loads(path.read_text(encoding="utf-8"))
     beliefs = tuple(
         (one["belief"], one["ask"], one["shows"]) for one in found.pop("misconception")
@@ -155,11 +156,12 @@ def guide(lesson: Lesson, taken: Mapping[tuple[str, str], Taken]) -> str:
         [
             f"{number}. *{belief}*\n   - Ask: **{ask}**\n   - They will see: {seen}"
             for number, (belief, ask, seen) in enumerate(known.misconceptions, 1)
-        ],
+        ]
+        or [UNWRITTEN],
         ["## Wrong predictions to expect"],
         _predictions(lesson, known),
         ["## What breaks"],
-        [f"- {text}" for text in known.breaks],
+        [f"- {text}" for text in known.breaks] or [UNWRITTEN],
         ["## What to cut"],
         [
             f"- {known.cut}",

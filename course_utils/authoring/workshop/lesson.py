@@ -98,8 +98,8 @@ class Lesson:
 
     @property
     def number(self) -> str:
-        """``"05"``."""
-        return self.stem[:2]
+        """``"05"``; of a topic in two parts ``"11a"``."""
+        return self.stem.partition("_")[0]
 
     @property
     def topic(self) -> str:

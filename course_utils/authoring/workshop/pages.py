@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from course_utils.authoring.source import ROOT
 from course_utils.authoring.workshop import times
 from course_utils.authoring.workshop.guides import cell, guide, notes, question
-from course_utils.authoring.workshop.lesson import Lesson, lesson, lessons, stems
+from course_utils.authoring.workshop.lesson import Lesson, lessons, stems
 from course_utils.authoring.workshop.sheets import (
     KIT,
     Block,
@@ -141,7 +141,7 @@ def texts() -> dict[str, str]:
 
 def unknown() -> list[str]:
     """What the plans name and no lesson has: an exercise, a section, a lesson."""
-    known = {stem[:2]: lesson(stem) for stem in stems()}
+    known = {one.number: one for one in lessons()}
     found = []
     for plan in sheets():
         for block in plan.blocks:
@@ -156,6 +156,12 @@ def unknown() -> list[str]:
                 if name not in names:
                     found.append(f"{plan.file}: lesson {block.lesson} has no {name!r}")
     return found
+
+
+def unwritten() -> list[str]:
+    """Lessons of which no teacher has written anything down."""
+    source = KIT / "source"
+    return [stem for stem in stems() if not (source / f"{stem}.toml").exists()]
 
 
 def build() -> int:
@@ -175,6 +181,8 @@ def build() -> int:
             path.write_text(text, encoding="utf-8", newline="\n")
             print(f"{name}: written")
     print(f"{len(made)} pages of the workshop kit are up to date")
+    for stem in unwritten():
+        print(f"to be written: workshop/source/{stem}.toml, as that of another lesson")
     for problem in unknown():
         print(f"workshop/source/plans.toml, {problem}")
     return 1 if unknown() else 0
