@@ -86,3 +86,14 @@ doctor: $(STAMP)  ## is this machine ready?
 
 clean:  ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist
+
+.PHONY: front workshop slides
+
+front: $(STAMP)  ## the README's badges and its picture, made anew
+	@$(BIN)/python -m course_utils.authoring front
+
+workshop: $(STAMP)  ## run sheets and instructor pages, from the notebooks' own metadata
+	@$(BIN)/python -m course_utils.authoring workshop
+
+slides: $(STAMP)  ## a deck per run sheet, HTML and PDF, into build/slides
+	@$(BIN)/python -m course_utils.authoring slides

@@ -5,7 +5,7 @@ import sys
 
 import nbformat
 
-from course_utils.authoring import binder, site
+from course_utils.authoring import binder, front, site, workshop
 from course_utils.authoring.build import (
     build,
     build_texts,
@@ -92,6 +92,9 @@ def main(arguments: list[str] | None = None) -> int:
     lab.add_argument("arguments", nargs=argparse.REMAINDER)
     commands.add_parser("site", help="static pages into build/site")
     commands.add_parser("binder", help="write binder/requirements.txt anew")
+    commands.add_parser("front", help="README: its badges and its picture")
+    commands.add_parser("workshop", help="run sheets and instructor pages")
+    commands.add_parser("slides", help="a deck per run sheet into build/slides")
     commands.add_parser("terms", help="link the first bold use of every term")
     chosen = parser.parse_args(arguments)
     if chosen.command == "build" and chosen.text:
@@ -106,6 +109,12 @@ def main(arguments: list[str] | None = None) -> int:
         return site.build_site()
     if chosen.command == "binder":
         return binder.write()
+    if chosen.command == "front":
+        return front.write()
+    if chosen.command == "workshop":
+        return workshop.build()
+    if chosen.command == "slides":
+        return workshop.build_slides()
     return open_lab([word for word in chosen.arguments if word != "--"])
 
 

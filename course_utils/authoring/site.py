@@ -1,8 +1,8 @@
 """Static pages from the stored outputs: nothing is executed, nothing comes from a CDN.
 
-Sphinx with myst-nb turns the README, the datasheet, the benchmarks and every built
-notebook into ``build/site``, with navigation, search and a dark theme. Formulas become
-MathML, which browsers draw by themselves. A broken link is an error.
+Sphinx with myst-nb turns the README, the datasheet, the benchmarks, the workshop kit
+and every built notebook into ``build/site``, with navigation, search and a dark theme.
+Formulas become MathML, which browsers draw by themselves. A broken link is an error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ import nbformat
 from course_utils.authoring.source import NOTEBOOKS, ROOT, settings
 
 SITE = ROOT / "build" / "site"
-APPENDIX = ["data/README", "bench/README"]
+KIT = ROOT / "workshop"
+APPENDIX = (
+    *("data/README.md", "bench/README.md", ".github/CONTRIBUTING.md"),
+    "CHANGELOG.md",
+)
 _FUNCTION = re.compile(r"(<mi>\w{2,}</mi>)(?=<m(?:i|n|row|sub|sup)>)")
 STYLE = """\
 /* 88 columns of code fit; wide things scroll by themselves, the page never does. */
@@ -65,19 +69,34 @@ def stage(folder: Path) -> dict[str, str]:
         shutil.copyfile(path, target)
         alts |= _alts(nbformat.read(path, as_version=4))
     shutil.copytree(NOTEBOOKS / "images", folder / "notebooks" / "images")
-    for name in APPENDIX:
-        (folder / name).parent.mkdir()
-        shutil.copyfile(ROOT / f"{name}.md", folder / f"{name}.md")
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    kit = [*sorted(KIT.glob("*.md")), *sorted(KIT.glob("instructor/*.md"))]
+    for path in [*kit, *(ROOT / name for name in APPENDIX)]:
+        target = folder / path.relative_to(ROOT).as_posix().removeprefix(".github/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(_outside(path), encoding="utf-8")
+    shutil.copyfile(ROOT / ".github" / "picture.png", folder / "picture.png")
+    shutil.copyfile(KIT / "times.csv", folder / "workshop" / "times.csv")
+    text = _outside(ROOT / "README.md")
+    appendix = [name.removeprefix(".github/").removesuffix(".md") for name in APPENDIX]
     trees = [
         _tree("Notebooks", [_name(path) for path in pages]),
         _tree("Solved edition", [_name(path) for path in solved]),
-        _tree("Appendix", APPENDIX),
+        _tree("Workshop", [_name(path) for path in kit]),
+        _tree("Appendix", appendix),
     ]
     (folder / "index.md").write_text("\n\n".join([text, *trees]), encoding="utf-8")
     (folder / "_static").mkdir()
     (folder / "_static" / "course.css").write_text(STYLE, encoding="utf-8")
     return alts
+
+
+def _outside(path: Path) -> str:
+    """A page of the repository: no badges, and what lay in .github lies on top."""
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r"^\[!\[tests\].*\n\n", "", text, flags=re.M)
+    if path.parent.name == ".github":
+        return text.replace("](../", "](")
+    return text.replace("](.github/", "](")
 
 
 def _name(path: Path) -> str:

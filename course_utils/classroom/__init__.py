@@ -7,6 +7,7 @@ from course_utils.classroom import plots
 from course_utils.classroom.check import check
 from course_utils.classroom.claims import claim, trial, verdict
 from course_utils.classroom.ledger import Ledger
+from course_utils.classroom.memory import my_answer
 from course_utils.classroom.predict import predict, reveal, scorecard
 from course_utils.classroom.quiz import Quiz, quiz
 from course_utils.classroom.session import progress, start
@@ -21,6 +22,7 @@ __all__ = [
     "check",
     "claim",
     "explore",
+    "my_answer",
     "plots",
     "predict",
     "progress",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
 
-from course_utils.classroom import session
+from course_utils.classroom import memory, session
 from course_utils.classroom.limit import DoesNotEnd, within
 from course_utils.classroom.results import Raised, difference, same, shown
 
@@ -232,5 +232,7 @@ def check(exercise_id: str, attempt: object = ...) -> None:
         return
     verdict = judge(exercise, attempt)
     session.current.exercises[exercise_id] = verdict.state == "correct"
+    if verdict.state != "not started":
+        memory.keep_answer(exercise_id, attempt, verdict.state == "correct")
     mark = {"not started": " ", "correct": "✓", "wrong": "✗"}[verdict.state]
     say(f"[{mark}] {exercise_id} {verdict.sentence or verdict.state}")

@@ -1,4 +1,4 @@
-"""Is this machine ready? One block to read or to paste into a question.
+"""Is this machine ready? One block to read, one line to send to whoever teaches.
 
 Exit codes of ``python -m course_utils``: 0 ready, 1 something that you can mend (the
 command is given), 2 this machine is too small, use a hosted one.
@@ -25,11 +25,15 @@ NEEDED_DISK = 0.5  # GiB
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report: a state, what was looked at, and what mends it."""
+    """One line of the report: a state, what was looked at, and what mends it.
+
+    ``short`` stands in the last line, which an instructor reads of everybody.
+    """
 
     state: int
     what: str
     mend: str = ""
+    short: str = ""
 
     def __str__(self) -> str:
         """The line as it is printed."""
@@ -39,13 +43,15 @@ class Finding:
 
 def _python() -> Iterator[Finding]:
     version = platform.python_version()
+    system = f"{platform.system()} {platform.machine()}"
     if (3, 11) <= sys.version_info[:2] <= (3, 13):
-        yield Finding(READY, f"Python {version}")
+        yield Finding(READY, f"Python {version}", short=f"Python {version}, {system}")
     else:
         yield Finding(
             MENDABLE,
             f"Python {version}, the course is tested with 3.11 to 3.13",
             "make clean && make env PYTHON=python3.12",
+            f"PYTHON {version}, {system}",
         )
 
 
@@ -63,6 +69,7 @@ def _machine() -> Iterator[Finding]:
             if enough
             else f"{NEEDED_MEMORY:g} GiB are needed: close other programs, or open "
             "the course in Binder or Colab (links in every notebook)",
+            f"{cores} cores, {free:.1f} GiB free",
         )
     disk = shutil.disk_usage(Path.cwd()).free / 2**30
     if disk < NEEDED_DISK:
@@ -70,6 +77,7 @@ def _machine() -> Iterator[Finding]:
             MENDABLE,
             f"{disk:.1f} GiB disk free",
             f"free at least {NEEDED_DISK:g} GiB in {Path.cwd()}",
+            "DISK FULL",
         )
 
 
@@ -124,6 +132,7 @@ def _packages() -> Iterator[Finding]:
             MENDABLE,
             f"packages are missing: {', '.join(missing)}",
             "python -m pip install -c constraints.txt -r requirements.txt",
+            f"MISSING {', '.join(missing)}",
         )
     else:
         yield Finding(READY, f"{len(needed)} packages installed")
@@ -132,6 +141,7 @@ def _packages() -> Iterator[Finding]:
             READY,
             "other versions than tested, numbers may differ in the last digit: "
             + ", ".join(differs),
+            short=f"{len(differs)} other versions",
         )
 
 
@@ -153,7 +163,12 @@ def _assets() -> Iterator[Finding]:
         try:
             assets.folder(asset)
         except assets.AssetError as error:
-            yield Finding(MENDABLE, f"{asset.name}: {error.reason}", error.command)
+            yield Finding(
+                MENDABLE,
+                f"{asset.name}: {error.reason}",
+                error.command,
+                f"BROKEN {asset.name}",
+            )
         else:
             yield Finding(READY, f"{asset.name}: every file verified")
 
@@ -169,9 +184,26 @@ def _model() -> Iterator[Finding]:
             MENDABLE,
             f"the model does not load: {type(error).__name__}: {error}",
             "python -m pip install -c constraints.txt -r requirements.txt",
+            "NO MODEL",
         )
     else:
         yield Finding(READY, f"the model loads: {rows:,} rows, 'ready' is {pieces}")
+
+
+def _pace() -> Iterator[Finding]:
+    from course_utils.classroom import pace
+
+    measured = pace.measure()
+    here = pace.minutes(measured)
+    each = ", ".join(f"{number} {one:.1f}" for number, one in here.items())
+    longest, total = max(here, key=here.get), sum(here.values())
+    yield Finding(
+        READY,
+        f"{measured:.0f} headlines a second; minutes that lessons compute here, about: "
+        f"{each}",
+        short=f"lessons {total:.0f} min in all, {longest} the longest with "
+        f"{here[longest]:.1f}",
+    )
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
@@ -181,19 +213,27 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _assets,
     _model,
 )
+MORE: tuple[Callable[[], Iterator[Finding]], ...] = (_pace,)  # takes some seconds
 
 
-def examine() -> list[Finding]:
-    """Look at everything; a check that breaks is itself a finding."""
+def examine(more: bool = False) -> list[Finding]:
+    """Look at everything; a check that breaks is itself a finding.
+
+    Args:
+        more: measure the machine as well.
+    """
     found: list[Finding] = []
-    for look in CHECKS:
+    for look in (*CHECKS, *(MORE if more else ())):
         try:
             found += look()
         except Exception as error:
             name = look.__name__.strip("_")
             found.append(
                 Finding(
-                    MENDABLE, f"{name}: {type(error).__name__}: {error}", "make env"
+                    MENDABLE,
+                    f"{name}: {type(error).__name__}: {error}",
+                    "make env",
+                    f"BROKEN {name}",
                 )
             )
     return found
@@ -204,16 +244,16 @@ def doctor() -> int:
 
     Use it in a notebook as it is, or in a terminal as ``python -m course_utils``.
     """
-    findings = examine()
+    findings = examine(more=True)
     state = max(finding.state for finding in findings)
     print(*findings, sep="\n")
-    print(
-        {
-            READY: "Ready.",
-            MENDABLE: "Not ready: run the commands above, then look again.",
-            HOSTED: "This machine is too small: use a hosted one.",
-        }[state]
-    )
+    verdict = {
+        READY: "Ready.",
+        MENDABLE: "Not ready: run the commands above, then look again.",
+        HOSTED: "This machine is too small: use a hosted one.",
+    }[state]
+    facts = "; ".join(finding.short for finding in findings if finding.short)
+    print(f"{verdict} {facts}".strip())
     return state
 
 

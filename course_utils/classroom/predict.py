@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from course_utils.classroom import session
+from course_utils.classroom import memory, session
 from course_utils.classroom.show import visible
 
 
@@ -71,6 +71,10 @@ def predict(
     if guess is not None and choices is None:
         if not _is_number(guess):
             raise ValueError(f"guess a number, not {guess!r}")
+    if guess is None:
+        guess = _kept(key, question, choices)
+    else:
+        memory.keep_guess(key, question, guess)
     prediction = Prediction(question, choices, tolerance, guess)
     session.current.predictions[key] = prediction
     print(f"Predict · {visible(question)}")
@@ -80,15 +84,23 @@ def predict(
         print(f"  a number, right within ±{tolerance:g}")
     print(f"  your guess: {'none yet' if guess is None else visible(str(guess))}")
     if session.live() and choices is not None:
-        _buttons(prediction)
+        _buttons(key, prediction)
 
 
-def _buttons(prediction: Prediction) -> None:
+def _kept(key: str, question: str, choices: Sequence[str] | None) -> object:
+    """The guess of an earlier kernel, if it still answers this question."""
+    guess = memory.guess_for(key, question)
+    fits = _is_number(guess) if choices is None else str(guess) in choices
+    return guess if fits else None
+
+
+def _buttons(key: str, prediction: Prediction) -> None:
     from course_utils.classroom.widgets import choose
 
     def keep(choice: str) -> None:
         if not prediction.revealed:
             prediction.guess = choice
+            memory.keep_guess(key, prediction.question, choice)
 
     choose(prediction.choices, keep)
 

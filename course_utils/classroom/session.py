@@ -46,16 +46,20 @@ def progress(done: int, total: int, what: str = "step") -> None:
         print(f"\r{line}", end=end, flush=True)
 
 
-def start(stem: str) -> None:
+def start(stem: str, at: str = "") -> None:
     """Begin a lesson: one seed, fixed threads, one plot style, quiet libraries.
 
     Without the folder that its pipeline picture lies in (on Colab), show that, too.
+    Guesses and answers of an earlier kernel are welcomed back.
 
     Args:
         stem: the notebook's name without its ending, such as ``"01_tokenization"``.
+        at: an exercise, such as ``"1.4"``: whoever comes late, or back after a crash,
+            has in memory what it needs, without running the page from the top.
 
     Raises:
-        ValueError: ``stem`` is not of the form ``NN_topic``.
+        ValueError: ``stem`` is not of the form ``NN_topic``, or it has no exercise
+            ``at``.
     """
     number, _, topic = stem.partition("_")
     if not (number.isdigit() and topic.isidentifier()):
@@ -79,6 +83,13 @@ def start(stem: str) -> None:
     print(f"{number} {topic.replace('_', ' ')}: ready")
     if picture := pipeline(topic):
         display(picture)
+    from course_utils.classroom import memory
+
+    memory.greet()
+    if at:
+        from course_utils.classroom.rejoin import rejoin
+
+        rejoin(stem, at)
 
 
 def pipeline(topic: str, folder: Path | None = None) -> SVG | None:

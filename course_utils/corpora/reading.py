@@ -26,6 +26,8 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _SHIPPED = {
     "data": ("_data", "../data"),
     "images": ("_data/images",),
+    "bench": ("_data", "../bench"),
+    "source": ("_data/source", "../notebooks/source"),
     "constraints": ("_data", ".."),
 }
 
@@ -35,7 +37,7 @@ def shipped(name: str, kind: str = "data") -> Path:
 
     Args:
         name: such as ``"pairs.csv"``.
-        kind: ``"data"``, ``"images"`` or ``"constraints"``.
+        kind: ``"data"``, ``"images"``, ``"source"``, ``"bench"`` or ``"constraints"``.
 
     Raises:
         FileNotFoundError: there is no such file in either place.

@@ -475,6 +475,7 @@ def from_the_wheel(unpacked, code):
 
 def test_the_wheel_holds_every_module(unpacked):
     packed = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*.py")}
+    packed = {name for name in packed if "/_data/" not in name}  # sources of lessons
     assert packed == {
         path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py")
     }
@@ -509,6 +510,17 @@ def test_from_the_wheel_every_notebook_finds_its_picture(unpacked):
         f"for topic in {topics}: print(bool(pipeline(topic)))\n",
     )
     assert printed == ["True"] * len(topics) and len(topics) >= 11
+
+
+def test_from_the_wheel_a_lesson_is_rejoined_and_the_doctor_knows_its_minutes(unpacked):
+    printed = from_the_wheel(
+        unpacked,
+        "from course_utils.classroom import pace, rejoin\n"
+        "texts, begins = rejoin.cells_of(rejoin.source_of('07_finetune'))\n"
+        "print(len(texts), len(begins), len(pace.minutes(100)))\n",
+    )
+    texts, begins, minutes = map(int, printed[0].split())
+    assert texts > 20 and begins >= 5 and minutes >= 10
 
 
 def test_the_wheel_asks_for_what_the_project_asks_for(unpacked):
