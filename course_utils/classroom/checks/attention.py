@@ -532,8 +532,8 @@ EXERCISES = (
                 lambda: _diagnosis(A="E", E="A"),
             ),
             Mistake(
-                "B and C are exchanged: entropy does not see what only other numbers "
-                "in the projections would do",
+                "B and C are exchanged: scores that are too large push entropy down; "
+                "other numbers of the right size only move it a little",
                 lambda: _diagnosis(B="C", C="B"),
             ),
         ],

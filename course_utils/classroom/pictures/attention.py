@@ -103,13 +103,16 @@ def quadratic(
     """Draw which share of a block's products grows with the square of the length."""
     first, *others = shares.values()
     equal = all(np.allclose(first, other) for other in others)
-    fig, _ = plots.lines(
+    fig, ax = plots.lines(
         [f"{length:,}" for length in lengths],
         shares,
         "Quadratic part of a block",
         "tokens",
         "share of the products",
     )
+    # Rings around dots: a line that lies on the other must not hide it.
+    ax.lines[0].set(markersize=10, markerfacecolor="none", linestyle="")
+    ax.legend(fontsize=9)
     facts = ", ".join(
         f"{length:,}: {share:.0%}" for length, share in zip(lengths, first, strict=True)
     )
@@ -138,7 +141,8 @@ def by_layer(series: Mapping[str, Sequence[float]], title: str) -> None:
     """Draw some shares or cosines, layer by layer."""
     facts = "\n".join(f"{name}: {_numbers(line)}" for name, line in series.items())
     count = len(next(iter(series.values())))
-    fig, _ = plots.lines(range(count), series, title, "layer", "share or cosine")
+    fig, ax = plots.lines(range(count), series, title, "layer", "share or cosine")
+    ax.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     plots.show(
         fig,
         alt=f"Lines over {count} layers. " + "; ".join(facts.split("\n")) + ".",
