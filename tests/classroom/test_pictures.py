@@ -6,6 +6,7 @@ import torch
 
 from course_utils.classroom import plots
 from course_utils.classroom.pictures import attention as pictures
+from course_utils.classroom.pictures import pooling as pooled
 from course_utils.encoder import Trace
 
 
@@ -81,3 +82,56 @@ def test_the_step_of_the_senses_is_named_after_its_block(shown):
     alt, fact = shown[0]
     assert "largest step in block 1" in alt and "rows at 0.70" in alt
     assert "of 64 queries" in fact
+
+
+# -- notebook 05 -----------------------------------------------------------------------
+
+
+def test_an_interval_is_written_out_and_no_difference_is_a_dash(shown):
+    groups = {
+        "natural": {"CLS": (-0.06, -0.1, -0.02), "max": (0.0, 0.0, 0.0)},
+        "hard": {"CLS": (0.01, -0.1, 0.1), "max": (0.2, 0.1, 0.3)},
+    }
+    pooled.intervals(groups, "title", "difference")
+    alt, fact = shown[0]
+    assert fact.split("\n")[:2] == [
+        "natural, CLS: -0.06 (-0.10 to -0.02)",
+        "natural, max: –",
+    ]
+    assert "hard, max: +0.20 (+0.10 to +0.30)" in alt and "line at zero" in alt
+
+
+def test_an_end_that_noise_could_turn_has_no_sign_to_turn():
+    assert pooled.span((0.1, -0.004, 0.2)) == pooled.span((0.1, 0.004, 0.2))
+
+
+def test_a_value_that_is_none_leaves_a_gap_and_models_may_be_short(shown):
+    pooled.by_block(
+        {"six": [np.nan, 0.5, 0.9], "two": [0.1, 0.2]}, "t", "order", "–: x"
+    )
+    alt, fact = shown[0]
+    assert fact == "six: – 0.50 0.90\ntwo: 0.10 0.20\n–: x"
+    assert "over 2 blocks" in alt and "two: 0.10 0.20" in alt
+
+
+def test_pairs_above_the_level_are_counted(shown):
+    found = {"a": ([0.95, 0.9, 0.2], [5, 3, 0]), "b": ([0.1], [5])}
+    pooled.grades_over_cosines(found, level=0.9)
+    alt, fact = shown[0]
+    assert fact.endswith("a 1 of 2, b 0 of 0") and fact in alt
+
+
+def trace_of(tokens, states):
+    nothing, hidden = torch.zeros(3), torch.tensor([states])
+    return Trace(
+        "", tokens, torch.arange(len(tokens)), *[nothing] * 2, hidden, *[nothing] * 3
+    )
+
+
+def test_a_receipt_names_its_largest_cell_and_refuses_what_does_not_fit():
+    first = trace_of(["a", "é"], [[1.0, 0.0], [0.0, 3.0]])
+    second = trace_of(["b", "c", "d"], [[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
+    alt = pooled.receipt(first, second).alt
+    assert alt.endswith("largest cell is � with c.")
+    with pytest.raises(ValueError, match="22 tokens"):
+        pooled.receipt(trace_of(["x"] * 25, [[1.0, 0.0]] * 25), second)
