@@ -1,0 +1,213 @@
+"""A ladder of classifiers on equal labels: counted words, frozen, two blocks, all."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import _common
+import numpy as np
+import torch
+from _common import Row, row
+from scipy.stats import spearmanr
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegressionCV
+from threadpoolctl import threadpool_limits
+
+from course_utils import corpora, encoder, finetune
+
+TITLE = "When training pays"
+ABOUT = (
+    "Four classes of news, headlines and whole articles. Each rung gets the same n "
+    "labels and no other: counted words and the frozen encoder choose C by "
+    "cross-validation among them, the learning rates of the trained rungs were set "
+    "before any was seen (3e-4 for two blocks, 2e-4 for all, three epochs). Three "
+    "draws of labels, one fixed test set; the figure of a rung is its median "
+    "accuracy. Gains are paired, means over draws and test texts; their interval "
+    "draws both again. No times: figures differ elsewhere only by rounding."
+)
+DRAWS = (0, 1, 2)
+RATES = {2: 3e-4, 6: 2e-4}
+RUNGS = {"2 blocks": 2, "all blocks": 6}
+
+
+def title(article: corpora.Article) -> str:
+    """The headline alone."""
+    return article.title
+
+
+def whole(article: corpora.Article) -> str:
+    """Headline and text."""
+    return article.text
+
+
+KINDS = {"headlines": title, "articles": whole}
+
+
+@dataclass
+class Desk:
+    """What every rung reads: texts and labels to learn from, and the test's."""
+
+    minilm: encoder.MiniLM
+    pool: Sequence[corpora.Article]
+    test: Sequence[corpora.Article]
+    text: Callable[[corpora.Article], str]
+
+    def __post_init__(self) -> None:
+        """Number the labels; encode once for the frozen rung."""
+        names = corpora.NEWS_LABELS
+        self.labels = np.array([names.index(a.label) for a in self.pool])
+        self.wanted = np.array([names.index(a.label) for a in self.test])
+        self.texts = np.array([self.text(a) for a in self.pool])
+        self.asked = [self.text(a) for a in self.test]
+        self.vectors = self.minilm.encode(list(self.texts)).astype(float)
+        self.asked_vectors = self.minilm.encode(self.asked).astype(float)
+
+
+def draw(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Places of n texts, as many of each class."""
+    mixed = np.random.default_rng(seed).permutation(len(labels))
+    return np.concatenate([mixed[labels[mixed] == c][: n // 4] for c in range(4)])
+
+
+def tuned(vectors, labels: np.ndarray) -> LogisticRegressionCV:
+    """A logistic regression whose C is chosen among the labels it learns from."""
+    model = LogisticRegressionCV(
+        Cs=[0.1, 1, 10, 100],
+        cv=4,
+        scoring="accuracy",
+        solver="newton-cg",
+        tol=1e-8,
+        max_iter=1000,
+        use_legacy_attributes=False,
+    )
+    with threadpool_limits(1):
+        return model.fit(vectors, labels)
+
+
+def frozen(desk: Desk, chosen: np.ndarray) -> np.ndarray:
+    """Logistic regression on MiniLM's vectors: right or wrong on each test text."""
+    head = tuned(desk.vectors[chosen], desk.labels[chosen])
+    return head.predict(desk.asked_vectors) == desk.wanted
+
+
+def words(desk: Desk, chosen: np.ndarray) -> np.ndarray:
+    """Logistic regression on counted words."""
+    reader = TfidfVectorizer(sublinear_tf=True).fit(desk.texts[chosen])
+    head = tuned(reader.transform(desk.texts[chosen]), desk.labels[chosen])
+    return head.predict(reader.transform(desk.asked)) == desk.wanted
+
+
+def trained(
+    desk: Desk, layers: int, chosen: np.ndarray, seed: int
+) -> tuple[finetune.Classifier, np.ndarray]:
+    """Train the top blocks; the model, and right or wrong on each test text."""
+    model = finetune.Classifier(desk.minilm, layers, seed=seed)
+    rows = [desk.pool[i] for i in chosen]
+    some = finetune.examples(model, rows, desk.text)
+    finetune.train_classifier(model, some, learning_rate=RATES[layers], seed=seed)
+    found = finetune.evaluate(model, finetune.examples(model, desk.test, desk.text))
+    return model, found.correct.numpy()
+
+
+def rungs(desk: Desk, n: int, draws: Sequence[int]) -> tuple[dict, list]:
+    """Rung -> (draws, test texts) right or wrong; and the fully trained models."""
+    places = [draw(desk.labels, n, seed) for seed in draws]
+    right = {
+        "words": np.array([words(desk, chosen) for chosen in places]),
+        "frozen": np.array([frozen(desk, chosen) for chosen in places]),
+    }
+    models = []
+    for rung, layers in RUNGS.items():
+        runs = [trained(desk, layers, c, s) for c, s in zip(places, draws, strict=True)]
+        right[rung] = np.array([hits for _, hits in runs])
+        models = [model for model, _ in runs]
+        print(f"{n} labels, {rung}: {right[rung].mean(1).round(3)}", file=sys.stderr)
+    return right, models
+
+
+def gain(name: str, against: str, better: np.ndarray, other: np.ndarray) -> list[Row]:
+    """Mean and 95 % interval of a paired difference, as three rows."""
+    found = finetune.bootstrap(better.astype(float) - other)
+    ends = zip(("mean", "low", "high"), found, strict=True)
+    return [row(name, f"{against}, {end}", [value], "") for end, value in ends]
+
+
+def accuracies(right: dict, name: str) -> list[Row]:
+    """One row per rung, and for each but one its gain over the frozen rung."""
+    found = [row(rung, name, hits.mean(1).tolist(), "") for rung, hits in right.items()]
+    for rung in right:
+        if rung != "frozen":
+            against = f"{name}: gain over frozen"
+            found += gain(rung, against, right[rung], right["frozen"])
+    return found
+
+
+def price(minilm: encoder.MiniLM, models: list) -> list[Row]:
+    """What training all blocks did to the similarity of graded everyday pairs."""
+    pairs = corpora.load_natural_pairs()
+    grades = np.array([pair.grade for pair in pairs])
+
+    def cosines(model) -> np.ndarray:
+        a, b = (model.encode([getattr(p, side) for p in pairs]) for side in "ab")
+        return (a * b).sum(axis=1)
+
+    before, after = cosines(minilm), [cosines(model) for model in models]
+
+    def agree(scores: np.ndarray, rows: np.ndarray) -> float:
+        return spearmanr(scores[rows], grades[rows]).statistic
+
+    every = np.arange(len(pairs))
+    name = f"rank correlation on {len(pairs)} graded pairs"
+    found = [row("before", name, [agree(before, every)], "")]
+    found.append(row("after", name, [agree(one, every) for one in after], ""))
+    changes = []
+    for seed in range(1000):
+        rows = np.random.default_rng(seed).choice(every, len(every))
+        gap = [agree(one, rows) - agree(before, rows) for one in after]
+        changes.append(np.mean(gap))
+    for end, share in (("low", 0.025), ("high", 0.975)):
+        found.append(
+            row(end, f"change of the {name}", [np.quantile(changes, share)], "")
+        )
+    return found
+
+
+def moved(minilm: encoder.MiniLM, models: list) -> list[Row]:
+    """How far each block moved, in percent of its length."""
+    flat = torch.nn.utils.parameters_to_vector
+    found = []
+    for number, theirs in enumerate(minilm.layers):
+        old = flat(theirs.parameters()).detach()
+        far = [
+            100 * float((flat(m.blocks[number].parameters()) - old).norm() / old.norm())
+            for m in models
+        ]
+        found.append(row(f"block {number}", "percent that it moved", far, ""))
+    return found
+
+
+def measure(quick: bool = False) -> list[Row]:
+    _common.use_threads()
+    minilm = encoder.MiniLM.load()
+    pool, test = corpora.load_news("train", corrected=True), corpora.load_news("test")
+    sizes, draws = (192, 600), DRAWS
+    if quick:
+        pool, test, sizes, draws = pool[:120], test[::10], (16,), DRAWS[:2]
+    found, models, cells = [], [], {}
+    for kind, text in KINDS.items():
+        desk = Desk(minilm, pool, test, text)
+        for n in sizes:
+            right, models = rungs(desk, n, draws)
+            cells[kind, n] = right
+            found += accuracies(right, f"{n} {kind}")
+    read = cells["articles", sizes[0]]["frozen"]
+    learnt = cells["headlines", sizes[0]]["all blocks"]
+    found += gain(
+        "frozen on articles", "all blocks on as many headlines: gain", read, learnt
+    )
+    # The models of the last and largest cell.
+    return found + price(minilm, models) + moved(minilm, models)
+
+
+if __name__ == "__main__":
+    _common.run("finetune", TITLE, ABOUT, measure)
