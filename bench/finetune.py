@@ -28,6 +28,11 @@ ABOUT = (
 DRAWS = (0, 1, 2)
 RATES = {2: 3e-4, 6: 2e-4}
 RUNGS = {"2 blocks": 2, "all blocks": 6}
+# All blocks on whole articles would take as long as everything else together.
+CELLS = (
+    *(("headlines", 192, tuple(RUNGS)), ("headlines", 600, tuple(RUNGS))),
+    *(("articles", 192, ("2 blocks",)), ("articles", 600, ("2 blocks",))),
+)
 
 
 def title(article: corpora.Article) -> str:
@@ -61,12 +66,6 @@ class Desk:
         self.asked = [self.text(a) for a in self.test]
         self.vectors = self.minilm.encode(list(self.texts)).astype(float)
         self.asked_vectors = self.minilm.encode(self.asked).astype(float)
-
-
-def draw(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """Places of n texts, as many of each class."""
-    mixed = np.random.default_rng(seed).permutation(len(labels))
-    return np.concatenate([mixed[labels[mixed] == c][: n // 4] for c in range(4)])
 
 
 def tuned(vectors, labels: np.ndarray) -> LogisticRegressionCV:
@@ -109,16 +108,19 @@ def trained(
     return model, found.correct.numpy()
 
 
-def rungs(desk: Desk, n: int, draws: Sequence[int]) -> tuple[dict, list]:
-    """Rung -> (draws, test texts) right or wrong; and the fully trained models."""
-    places = [draw(desk.labels, n, seed) for seed in draws]
+def climb(
+    desk: Desk, n: int, rungs: Sequence[str], draws: Sequence[int]
+) -> tuple[dict, list]:
+    """Rung -> (draws, test texts) right or wrong; and the models of the last rung."""
+    places = [np.array(finetune.balanced(desk.labels, n // 4, s)) for s in draws]
     right = {
         "words": np.array([words(desk, chosen) for chosen in places]),
         "frozen": np.array([frozen(desk, chosen) for chosen in places]),
     }
     models = []
-    for rung, layers in RUNGS.items():
-        runs = [trained(desk, layers, c, s) for c, s in zip(places, draws, strict=True)]
+    for rung in rungs:
+        pairs = zip(places, draws, strict=True)
+        runs = [trained(desk, RUNGS[rung], chosen, seed) for chosen, seed in pairs]
         right[rung] = np.array([hits for _, hits in runs])
         models = [model for model, _ in runs]
         print(f"{n} labels, {rung}: {right[rung].mean(1).round(3)}", file=sys.stderr)
@@ -129,16 +131,15 @@ def gain(name: str, against: str, better: np.ndarray, other: np.ndarray) -> list
     """Mean and 95 % interval of a paired difference, as three rows."""
     found = finetune.bootstrap(better.astype(float) - other)
     ends = zip(("mean", "low", "high"), found, strict=True)
-    return [row(name, f"{against}, {end}", [value], "") for end, value in ends]
+    return [row(f"{name}, {end}", against, [value], "") for end, value in ends]
 
 
 def accuracies(right: dict, name: str) -> list[Row]:
-    """One row per rung, and for each but one its gain over the frozen rung."""
+    """One row per rung, and the gains of the trained ones over the frozen rung."""
     found = [row(rung, name, hits.mean(1).tolist(), "") for rung, hits in right.items()]
-    for rung in right:
-        if rung != "frozen":
-            against = f"{name}: gain over frozen"
-            found += gain(rung, against, right[rung], right["frozen"])
+    for rung in [name for name in RUNGS if name in right]:
+        against = f"{name}: gain over frozen"
+        found += gain(rung, against, right[rung], right["frozen"])
     return found
 
 
@@ -166,9 +167,7 @@ def price(minilm: encoder.MiniLM, models: list) -> list[Row]:
         gap = [agree(one, rows) - agree(before, rows) for one in after]
         changes.append(np.mean(gap))
     for end, share in (("low", 0.025), ("high", 0.975)):
-        found.append(
-            row(end, f"change of the {name}", [np.quantile(changes, share)], "")
-        )
+        found.append(row(f"change, {end}", name, [np.quantile(changes, share)], ""))
     return found
 
 
@@ -190,22 +189,21 @@ def measure(quick: bool = False) -> list[Row]:
     _common.use_threads()
     minilm = encoder.MiniLM.load()
     pool, test = corpora.load_news("train", corrected=True), corpora.load_news("test")
-    sizes, draws = (192, 600), DRAWS
+    cells, draws = CELLS, DRAWS
     if quick:
-        pool, test, sizes, draws = pool[:120], test[::10], (16,), DRAWS[:2]
-    found, models, cells = [], [], {}
-    for kind, text in KINDS.items():
-        desk = Desk(minilm, pool, test, text)
-        for n in sizes:
-            right, models = rungs(desk, n, draws)
-            cells[kind, n] = right
-            found += accuracies(right, f"{n} {kind}")
-    read = cells["articles", sizes[0]]["frozen"]
-    learnt = cells["headlines", sizes[0]]["all blocks"]
+        pool, test, draws = pool[:120], test[::10], DRAWS[:2]
+        cells = [(kind, 16, rungs) for kind, _, rungs in CELLS[::2]]
+    desks = {kind: Desk(minilm, pool, test, text) for kind, text in KINDS.items()}
+    found, right, models = [], {}, []
+    for kind, n, rungs in cells:
+        right[kind, n], trained_ones = climb(desks[kind], n, rungs, draws)
+        found += accuracies(right[kind, n], f"{n} {kind}")
+        models = trained_ones if "all blocks" in rungs else models
+    n = cells[0][1]
+    read, learnt = right["articles", n]["frozen"], right["headlines", n]["all blocks"]
     found += gain(
-        "frozen on articles", "all blocks on as many headlines: gain", read, learnt
+        "frozen", f"{n} articles over {n} headlines, all blocks", read, learnt
     )
-    # The models of the last and largest cell.
     return found + price(minilm, models) + moved(minilm, models)
 
 

@@ -10,7 +10,7 @@
 # fmt: off
 from course_utils.finetune import checkpoints
 from course_utils.finetune.batches import (
-    Batch, Examples, GroupedBatches, examples, length_groups,
+    Batch, Examples, GroupedBatches, balanced, examples, length_groups,
 )
 from course_utils.finetune.classifier import Classifier
 from course_utils.finetune.library import LibraryClassifier

@@ -43,17 +43,17 @@ def test_rates_that_only_guess_are_named(shown):
 
 def test_the_ladder_states_every_bar(shown):
     row = {"words": 0.36, "frozen": 0.67}
-    pictures.ladder({"192 headlines": row, "192 articles": {**row, "frozen": 0.87}})
+    pictures.ladder({"192 headlines": {**row, "all": 0.7}, "192 articles": row})
     alt, fact = shown[0]
-    assert fact.split("\n")[1].split() == "192 articles words 0.36 frozen 0.87".split()
-    assert "192 headlines words 0.36 frozen 0.67" in alt
+    assert fact.split("\n")[1].split() == "192 articles words 0.36 frozen 0.67".split()
+    assert "192 headlines words 0.36 frozen 0.67 all 0.70" in alt
 
 
 def test_a_gain_a_loss_and_what_is_not_shown(shown):
-    pictures.gains({
-        "few": {"all": (0.02, -0.01, 0.05)},
-        "many": {"all": (0.04, 0.01, 0.07), "two": (-0.04, -0.07, -0.01)},
-    })  # fmt: skip
+    few = {"all, mean": 0.02, "all, low": -0.01, "all, high": 0.05}
+    many = {"all, mean": 0.04, "all, low": 0.01, "all, high": 0.07}
+    many |= {"two, mean": -0.04, "two, low": -0.07, "two, high": -0.01}
+    assert pictures.gains({"few": few, "many": many}) == ["many"]
     verdicts = [line.split(": ")[-1] for line in shown[0][1].split("\n")]
     assert verdicts == ["not shown", "a gain", "a loss"]
     assert "many, all +4.0 points, +1.0 to +7.0: a gain" in shown[0][0]
@@ -70,7 +70,8 @@ def test_learning_by_heart_is_read_off_the_lines(shown):
 
 
 def test_the_price_states_before_and_after(shown):
-    pictures.price(0.85, 0.61, (-0.3, -0.18))
+    change = {"change, low": -0.3, "change, high": -0.18}
+    pictures.price({"before": 0.85, "after": 0.61, **change})
     alt, fact = shown[0]
     assert fact == "0.85 before, 0.61 after; change -0.30 to -0.18 (95 %)"
     assert "0.85 before" in alt and "0.61 after" in alt

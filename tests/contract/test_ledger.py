@@ -22,7 +22,7 @@ FIRST = """
 """
 # Judged anew since; a lesson that still shows one the old way is to be mended with it.
 JUDGED_ANEW = """
-    36 99 112 254-255 262 300 307
+    99 112 254-255 262 300 307
 """
 
 

@@ -75,6 +75,18 @@ def test_every_text_is_in_exactly_one_batch(lengths, size, seed):
         assert all(1 <= len(group) <= size for group in groups)
 
 
+@steady
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.integers(0, 3))
+def test_a_balanced_draw_has_as_many_of_each_class(labels, seed):
+    most = min(labels.count(number) for number in set(labels))
+    places = finetune.balanced(labels, most, seed)
+    drawn = [labels[place] for place in places]
+    assert len(set(places)) == len(places)
+    assert all(drawn.count(number) == most for number in set(labels))
+    with pytest.raises(ValueError, match="are asked for"):
+        finetune.balanced(labels, most + 1, seed)
+
+
 def test_the_order_depends_on_the_seed_and_on_nothing_else():
     lengths = [3, 1, 2] * 20
 

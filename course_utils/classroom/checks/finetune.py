@@ -305,10 +305,11 @@ def _signs(moved, carried, padding, train, dev):
     }
 
 
-def sick_run(cause, minilm, news, rate=5e-4, epochs=4):
+def sick_run(cause, minilm, news, rate=5e-4, epochs=3):
     """Train two blocks on prepared examples with one thing wrong, or none.
 
-    Returns the model, the examples as it saw them, and its last batch.
+    Returns the model with the gradient that its next step would take, the examples as
+    it saw them, and its last batch.
     """
     import torch
     from torch.nn import functional
@@ -328,14 +329,19 @@ def sick_run(cause, minilm, news, rate=5e-4, epochs=4):
     if cause == SHUFFLED:
         mixed = torch.randperm(len(news), generator=order)
         news = finetune.Examples(news.inputs, news.labels[mixed], news.made_for)
+
+    def backward(batch):
+        logits = model(batch.inputs, batch.mask)
+        if cause != CARRIED:
+            optimizer.zero_grad()
+        functional.cross_entropy(logits, batch.labels).backward()
+
     for _epoch in range(epochs):
         for chosen in finetune.length_groups(news.lengths, 16, order):
             batch = news.batch(chosen)
-            logits = model(batch.inputs, batch.mask)
-            if cause != CARRIED:
-                optimizer.zero_grad()
-            functional.cross_entropy(logits, batch.labels).backward()
+            backward(batch)
             optimizer.step()
+    backward(batch)
     return model, news, batch
 
 
@@ -350,7 +356,7 @@ def vital_signs(model, news, batch, dev, minilm):
         grads = [p.grad for p in model.parameters()]
         return torch.nn.utils.get_total_norm(grads).item()
 
-    kept = size()  # of the last step, as the optimizer saw it
+    kept = size()  # what the optimizer would see
     model.zero_grad()
     logits = model(batch.inputs, batch.mask)
     functional.cross_entropy(logits, batch.labels).backward()

@@ -10,7 +10,6 @@ import numpy as np
 from course_utils.classroom import plots
 
 CHANCE = 4  # classes
-Interval = tuple[float, float, float]  # mean, low, high
 
 
 def steps(losses: Sequence[float]) -> None:
@@ -71,32 +70,43 @@ def rates(losses: Mapping[float, float], chosen: float) -> None:
 
 def ladder(accuracy: Mapping[str, Mapping[str, float]]) -> None:
     """Draw accuracies: a group of bars per cell, a colour per rung."""
-    names = list(next(iter(accuracy.values())))
-    series = {name: [cell[name] for cell in accuracy.values()] for name in names}
+    names = list(dict.fromkeys(name for cell in accuracy.values() for name in cell))
+    series = {
+        name: [cell.get(name, math.nan) for cell in accuracy.values()] for name in names
+    }
     fig, ax = plots.grouped_bars(
-        list(accuracy), series, "The ladder, recorded", "accuracy on 248 articles"
+        list(accuracy), series, "The ladder, recorded", "accuracy, median of three"
     )
     ax.set_ylim(0, 1)
     ax.legend(ncols=len(names), fontsize=9, loc="lower center")
     facts = [
-        f"{cell:<14} " + "  ".join(f"{name} {row[name]:.2f}" for name in names)
+        f"{cell:<14} " + "  ".join(f"{name} {value:.2f}" for name, value in row.items())
         for cell, row in accuracy.items()
     ]
     plots.show(
         fig,
         alt="Grouped bars of accuracy. "
-        + "; ".join(" ".join(f.split()) for f in facts),
+        + "; ".join(" ".join(fact.split()) for fact in facts)
+        + ".",
         fact="\n".join(facts),
     )
 
 
-def gains(found: Mapping[str, Mapping[str, Interval]]) -> None:
-    """Draw gains over the frozen rung in points, with their 95 % intervals."""
-    rows = {
-        f"{cell}, {rung}": tuple(100 * value for value in interval)
-        for cell, rungs in found.items()
-        for rung, interval in rungs.items()
-    }
+def gains(found: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Draw gains over the frozen rung in points, with their 95 % intervals.
+
+    Args:
+        found: cell -> "rung, mean" and its "low" and "high", as recorded.
+
+    Returns:
+        The cells in which some rung has a gain whose interval leaves zero out.
+    """
+    rows, pays = {}, []
+    for cell, row in found.items():
+        for rung in dict.fromkeys(name.rpartition(", ")[0] for name in row):
+            ends = [100 * row[f"{rung}, {end}"] for end in ("mean", "low", "high")]
+            rows[f"{cell}, {rung}"] = tuple(ends)
+            pays += [cell] * (ends[1] > 0)
     fig, _ = plots.intervals(rows, "Trained minus frozen, recorded", "points")
     facts = [
         f"{name:<25} {mean:+5.1f} points, {low:+5.1f} to {high:+5.1f}: "
@@ -110,6 +120,7 @@ def gains(found: Mapping[str, Mapping[str, Interval]]) -> None:
         + ".",
         fact="\n".join(facts),
     )
+    return list(dict.fromkeys(pays))
 
 
 def by_heart(
@@ -137,19 +148,24 @@ def by_heart(
     )
 
 
-def price(before: float, after: float, change: tuple[float, float]) -> None:
-    """Draw the rank correlation on everyday pairs before and after training."""
-    low, high = change
+def price(found: Mapping[str, float]) -> None:
+    """Draw the rank correlation on everyday pairs before and after training.
+
+    Args:
+        found: "before", "after", "change, low" and "change, high", as recorded.
+    """
+    ends = {name: found[name] for name in ("before", "after")}
     fig, _ = plots.bars(
-        {"before": before, "after": after},
+        ends,
         "Everyday pairs, recorded",
         "rank correlation with the grades (Spearman)",
         digits=2,
     )
+    before, after = ends.values()
     plots.show(
         fig,
         alt=f"Two bars of rank correlation: {before:.2f} before training all blocks, "
         f"{after:.2f} after.",
-        fact=f"{before:.2f} before, {after:.2f} after; change {low:+.2f} to "
-        f"{high:+.2f} (95 %)",
+        fact=f"{before:.2f} before, {after:.2f} after; change "
+        f"{found['change, low']:+.2f} to {found['change, high']:+.2f} (95 %)",
     )
