@@ -128,7 +128,7 @@ sentences = corpora.load_sentences()
 head = tuned(frozen, np.arange(len(known["pool"])))
 theirs = head.predict(minilm.encode(list(sentences.values())))
 predict("more", "192 labels: what raises the accuracy more?",
-        ["reading the whole article", "training all six blocks"])
+        ["reading the whole article", "training two blocks"])
 predict("pays", "equal labels: does training beat freezing?",
         ["never", "sometimes", "always"])
 pd.DataFrame({"desk": [names[i] for i in theirs]}, list(sentences))
@@ -436,7 +436,7 @@ parts_of.assign(gradient=moves).round(2).rename_axis(None)
 
 # %% [markdown]
 # *Read the output.* Nearly everything moves; the word table, half of all numbers, only in
-# the rows that occur (we leave it alone: "all blocks" means the six blocks). The *key
+# the rows that occur (we leave it alone). The *key
 # bias* gets nothing but rounding noise, and algebra says why. A query meets every key of
 # its text, and the bias $b$ adds the *same* number to all its scores:
 # $q \cdot (k_j + b) = q \cdot k_j + q \cdot b$. The softmax ignores a shift. Then the bias
@@ -715,32 +715,31 @@ trial(
 #
 # Larger runs take minutes, so they were run once and *recorded* (`bench/finetune.py`).
 # Headlines or whole articles, 192 labels or 600; each rung learns from the same labels
-# and sees no other, three draws each. The trained rungs spend no label on their rate, it
+# and sees no other, three draws each. The trained rung spends no label on its rate, which
 # was set beforehand; words and frozen vectors choose `C` among their own labels. In which
-# of the four cells will a gain be shown? (All blocks on articles would have doubled the
-# time; two blocks stand for them there.)
+# of the cells will a gain from training be shown? (On 600 articles nothing was trained:
+# that alone would take as long as all the rest.)
 
 # %%
 cells = ["192 headlines", "600 headlines", "192 articles", "600 articles"]
 pictures.ladder({cell: recorded("finetune", cell) for cell in cells})
 pays = pictures.gains(
     {cell: recorded("finetune", f"{cell}: gain over frozen") for cell in cells})
-reveal("pays", {0: "never", len(cells): "always"}.get(len(pays), "sometimes"))
+reveal("pays", {0: "never", 3: "always"}.get(len(pays), "sometimes"))
 
 # %% [markdown]
 # *Read the output.* READ
 #
 # And the question from the start: with the same 192 labels, is there a better place to
-# look for accuracy? And what does the training of all blocks do to vectors that serve
-# something else: 120 graded pairs of everyday sentences, which have nothing to do with
-# news?
+# look for accuracy? And what does training do to vectors that serve something else: 120
+# graded pairs of everyday sentences, which have nothing to do with news?
 
 # %%
-more = recorded("finetune", "192 articles over 192 headlines, all blocks")
-print("frozen on articles minus all blocks on headlines, points: "
+more = recorded("finetune", "192 articles over 192 headlines, 2 blocks")
+print("frozen on articles minus trained on headlines, points: "
       "{:+.0f}, {:+.0f} to {:+.0f}".format(*(100 * x for x in more.values())))
 reveal("more", "reading the whole article" if more["frozen, low"] > 0
-       else "training all six blocks")
+       else "training two blocks")
 pictures.price(recorded("finetune", "rank correlation on 120 graded pairs"))
 
 # %% [markdown]

@@ -164,7 +164,7 @@ def price(found: Mapping[str, float]) -> None:
     before, after = ends.values()
     plots.show(
         fig,
-        alt=f"Two bars of rank correlation: {before:.2f} before training all blocks, "
+        alt=f"Two bars of rank correlation: {before:.2f} before training, "
         f"{after:.2f} after.",
         fact=f"{before:.2f} before, {after:.2f} after; change "
         f"{found['change, low']:+.2f} to {found['change, high']:+.2f} (95 %)",
