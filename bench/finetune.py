@@ -20,8 +20,8 @@ ABOUT = (
     "counted words and the frozen encoder choose C by cross-validation among them; the "
     "learning rate of the two trained blocks was set before any was seen (3e-4, three "
     "epochs). Three draws of labels, one fixed test set; the figure of a rung is its "
-    "median accuracy. Gains are paired, means over draws and test texts; their interval "
-    "draws both again. No times: figures differ elsewhere only by rounding."
+    "median accuracy. Gains are paired, means over draws and test texts; their "
+    "interval draws both again. No times: figures differ elsewhere only by rounding."
 )
 DRAWS = (0, 1, 2)
 RATE, LAYERS = 3e-4, 2

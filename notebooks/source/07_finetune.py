@@ -709,14 +709,14 @@ trial(
 
 # %% [markdown]
 # *Read the output.* There are too few articles behind the numbers. And the same 500 rows
-# picked the epoch and reported the score: they were not trained on, but chosen on.
+# picked the epoch and reported the score.
 #
 # ## So when does it pay?
 #
 # Larger runs take minutes, so they were run once and *recorded* (`bench/finetune.py`), on
 # 192 and 600 labels. Three tasks: the topic of headlines, the topic of whole articles,
-# and the *style* of headlines (wire, brief or feature), about which MiniLM was never
-# asked to care. Each rung learns from the same labels and sees no other, three draws
+# and the *style* of headlines (wire, brief or feature), which MiniLM was never asked for.
+# Each rung learns from the same labels and sees no other, three draws
 # each. The trained rung spends none on its rate, which was set beforehand; the others
 # choose `C` among their own. In which cells will a gain from training be shown?
 
