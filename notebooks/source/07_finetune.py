@@ -129,8 +129,7 @@ head = tuned(frozen, np.arange(len(known["pool"])))
 theirs = head.predict(minilm.encode(list(sentences.values())))
 predict("more", "192 labels: what raises the accuracy more?",
         ["reading the whole article", "training two blocks"])
-predict("pays", "equal labels: does training beat freezing?",
-        ["never", "sometimes", "always"])
+predict("pays", "training beats freezing…", ["never", "sometimes", "always"])
 pd.DataFrame({"desk": [names[i] for i in theirs]}, list(sentences))
 
 # %% [markdown]
