@@ -405,8 +405,8 @@ for cuts in ([4, 4, 4, 4], [8, 6, 2]):
         print(f"{str(cuts):<13} weights {name}: = large batch {bool(same)}")
 
 # %% [markdown]
-# *Read the output.* Equal, if each text weighs the same; the last, smaller piece of an
-# epoch is where the usual recipe is a little off. In notebook 06 no weighting would have
+# *Read the output.* Equal, if each text weighs the same; unequal pieces, such as the last of
+# an epoch, are where the usual recipe is a little off. In notebook 06 no weighting would have
 # helped: there the *other texts of the batch* are the negatives, and pieces have fewer.
 # Here each text has a loss of its own. (The recipe at the end accumulates.)
 #
@@ -842,7 +842,7 @@ check("7.5", stop)
 #
 # A long run *will* be interrupted. What must be on the disk, so that it goes on as if
 # nothing had happened? Weights are not enough: also the two moments that Adam keeps for
-# each weight, the step (for the rate), the generator that draws the order, the one that
+# each weight (running means of its gradient and of the square), the step (for the rate), the generator that draws the order, the one that
 # draws the dropout, and the best weights so far.
 
 # %%
@@ -943,7 +943,8 @@ shown.loc[shown["blocks moved"] > 1, shown.columns[1:]] = math.nan
 Stack(shown, show_source(ward.sick_run), show_source(ward.vital_signs))
 
 # %% [markdown]
-# (NaN: where the weights ran away, the rest is noise that differs between machines.)
+# (NaN: where the weights ran away, the rest is noise that differs between machines. The
+# table is rounded: blocks that moved by 0.04 show 0.0. Your function gets all digits.)
 #
 # Write the test that recognises each. `signs` is a dictionary with the columns of the
 # table as keys; return `"healthy"` or the cause, in the words above. A healthy run moves
