@@ -88,7 +88,7 @@ ids, mask = batch["input_ids"], batch["attention_mask"]
 reveal("batch", str(tuple(ids.shape)))
 short = int(np.argmin(lengths))
 print("mask of the shortest:", *mask[short].tolist())
-print("what the model reads:", tokenizer.decode(ids[short]))
+print("decoded:", tokenizer.decode(ids[short]))
 Stack(*(show_tokens(tokenizer.convert_ids_to_tokens(row)) for row in ids))
 
 # %% [markdown]

@@ -74,11 +74,12 @@ def ladder(accuracy: Mapping[str, Mapping[str, float]]) -> None:
     series = {
         name: [cell.get(name, math.nan) for cell in accuracy.values()] for name in names
     }
+    places = [cell.replace(" ", "\n") for cell in accuracy]
     fig, ax = plots.grouped_bars(
-        list(accuracy), series, "The ladder, recorded", "accuracy, median of three"
+        places, series, "The ladder, recorded", "accuracy, median of three"
     )
-    ax.set_ylim(0, 1)
-    ax.legend(ncols=len(names), fontsize=9, loc="lower center")
+    ax.set_ylim(0, 1.1)
+    ax.legend(ncols=len(names), fontsize=9, loc="upper left")
     facts = [
         f"{cell:<14} " + "  ".join(f"{name} {value:.2f}" for name, value in row.items())
         for cell, row in accuracy.items()
