@@ -28,7 +28,7 @@ import course_utils  # noqa: E402, F401  (its defaults have to stand before torc
 RESULTS, PAGE = ROOT / "bench" / "results.json", ROOT / "bench" / "README.md"
 TOPICS = (
     *("encoder", "precision", "threads", "tokenization", "recounting"),
-    *("pairs", "search", "kernels", "notebooks"),
+    *("pairs", "search", "finetune", "kernels", "notebooks"),
 )
 PACKAGES = ("numpy", "torch", "transformers", "sentence-transformers") + (
     "tokenizers",

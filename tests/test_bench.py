@@ -196,7 +196,8 @@ def test_no_result_names_a_path_of_the_machine(common):
 
 
 @pytest.mark.parametrize(
-    "topic", ["threads", "tokenization", "recounting", "pairs", "search"]
+    "topic",
+    ["threads", "tokenization", "recounting", "pairs", "search", "finetune"],
 )
 def test_a_script_measures_in_small(bench, common, topic):
     rows = bench(topic).measure(quick=True)

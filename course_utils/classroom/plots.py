@@ -335,6 +335,41 @@ def image_rows(
     return fig, grid[0, 0]
 
 
+def intervals(
+    rows: Mapping[str, tuple[float, float, float]], title: str, xlabel: str
+) -> tuple[Figure, Axes]:
+    """A point and its interval per row, beside a dotted zero; first row on top.
+
+    Args:
+        rows: name -> (mean, low, high). Intervals without zero get a filled diamond,
+            the others an open circle.
+        title: what was compared.
+        xlabel: the unit.
+
+    Raises:
+        ValueError: there is nothing to draw, or a mean lies outside of its interval.
+    """
+    if not rows or any(not low <= mean <= high for mean, low, high in rows.values()):
+        raise ValueError("intervals needs rows of (mean, low, high), the mean between")
+    _, ax = plt.subplots(figsize=(6, 0.9 + 0.3 * len(rows)))
+    for place, (mean, low, high) in enumerate(rows.values()):
+        apart = low > 0 or high < 0
+        ax.errorbar(
+            mean,
+            place,
+            xerr=[[mean - low], [high - mean]],
+            capsize=3,
+            fmt="D" if apart else "o",
+            color=BLUE if apart else BLACK,
+            markerfacecolor=BLUE if apart else "white",
+        )
+    ax.axvline(0, linestyle=":", color="grey")
+    ax.set_yticks(range(len(rows)), [label(visible(name)) for name in rows])
+    ax.invert_yaxis()
+    ax.set(title=label(title), xlabel=label(xlabel))
+    return ax.figure, ax
+
+
 def reliability(table, title: str) -> tuple[Figure, Axes]:
     """Accuracy over confidence: a dot per bin, its area the number of answers.
 

@@ -163,6 +163,36 @@ def check_made_for(model: nn.Module, some: Examples) -> None:
         )
 
 
+def balanced(labels: Sequence[int], per_class: int, seed: int) -> list[int]:
+    """Draw places at random, the same number of each class, class by class.
+
+    Args:
+        labels: class numbers.
+        per_class: how many of each.
+        seed: of the draw.
+
+    Raises:
+        ValueError: a class has fewer, or ``per_class`` is below 1.
+
+    >>> labels = [0, 1, 0, 1, 1]
+    >>> [labels[place] for place in balanced(labels, 2, seed=0)]
+    [0, 0, 1, 1]
+    """
+    per_class = guards.whole("per_class", per_class, low=1)
+    labels = torch.as_tensor(labels)
+    generator = torch.Generator().manual_seed(guards.whole("seed", seed))
+    mixed = torch.randperm(len(labels), generator=generator)
+    found: list[int] = []
+    for number in labels.unique().tolist():
+        places = mixed[labels[mixed] == number][:per_class]
+        if len(places) < per_class:
+            raise ValueError(
+                f"class {number} has {len(places)} texts, {per_class} are asked for"
+            )
+        found += places.tolist()
+    return found
+
+
 def length_groups(
     lengths: Sequence[int], batch_size: int, generator: torch.Generator | None = None
 ) -> list[list[int]]:

@@ -1,13 +1,10 @@
-r"""Train a classifier, and know what the result is worth. Built in notebook 07.
+"""Train a classifier. Built in notebook 07.
 
 The loop is the one of every framework: batch, loss, gradient, step. Around it is what
-a real run needs: early stopping, checkpoints that survive a kill, intervals.
+a real run needs: early stopping, and checkpoints that survive a kill.
 
 Library: ``transformers.Trainer``. Papers: Mosbach et al. 2020 (arXiv 2006.04884) on
 the luck in fine-tuning, Prechelt 1998 on early stopping.
-
->>> round(z_score(448, 443, 500), 2)
-0.51
 """
 
 from __future__ import annotations
@@ -19,7 +16,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -33,8 +29,6 @@ from course_utils.finetune.batches import (
     length_groups,
 )
 from course_utils.finetune.measuring import evaluate
-
-# -- training --------------------------------------------------------------------------
 
 
 @dataclass
@@ -252,68 +246,3 @@ def train_classifier(
         model.load_state_dict(best)
     model.eval()
     return history
-
-
-# -- what the numbers are worth --------------------------------------------------------
-
-
-def bootstrap(
-    values: np.ndarray, draws: int = 2000, seed: int = 0, level: float = 0.95
-) -> tuple[float, float, float]:
-    """Mean and its interval, by drawing again with replacement: runs, and texts.
-
-    Args:
-        values: (texts,) or (runs, texts): right or wrong, or the difference of two
-            models that read the same texts. With several runs, runs and texts are
-            drawn both, so the interval holds the luck of training as well.
-        draws: how often.
-        seed: of the draws.
-        level: how much of the draws lies inside.
-
-    Returns:
-        mean, low, high.
-
-    Raises:
-        ValueError: there is no value, one is no number, or a setting is out of range.
-
-    Library: ``scipy.stats.bootstrap`` for one run. Paper: Efron 1979.
-
-    >>> bootstrap(np.array([1, 1, 1, 1]))
-    (1.0, 1.0, 1.0)
-    """
-    table = np.atleast_2d(np.asarray(values, dtype=float))  # (runs, texts)
-    if not table.size or not np.isfinite(table).all():
-        raise ValueError("an interval needs at least one value, and numbers only")
-    draws = guards.whole("draws", draws, low=1)
-    if not 0 < level < 1:
-        raise ValueError(f"level lies between 0 and 1, got {level}")
-    generator = np.random.default_rng(seed)
-    runs, texts = (
-        generator.integers(count, size=(draws, count)) for count in table.shape
-    )
-    drawn = np.array(
-        [table[run][:, text].mean() for run, text in zip(runs, texts, strict=True)]
-    )
-    tail = (1 - level) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail])
-    return float(table.mean()), float(low), float(high)
-
-
-def z_score(hits_a: int, hits_b: int, n: int) -> float:
-    """How many standard errors lie between two counts of hits out of ``n`` each.
-
-    Below about 2, chance explains the difference well enough.
-
-    Raises:
-        ValueError: a count is not between 0 and ``n``, or no whole number.
-
-    >>> round(z_score(448, 443, 500), 2)
-    0.51
-    """
-    hits_a, hits_b, n = (guards.whole("a count", c) for c in (hits_a, hits_b, n))
-    if n < 1 or not (0 <= hits_a <= n and 0 <= hits_b <= n):
-        raise ValueError(f"hits must be 0 to n, got {hits_a} and {hits_b} of {n}")
-    share = (hits_a + hits_b) / (2 * n)
-    if share in (0, 1):
-        return 0.0
-    return (hits_a - hits_b) / n / math.sqrt(2 * share * (1 - share) / n)

@@ -382,6 +382,25 @@ def test_a_map_that_does_not_fit_is_refused(points, groups):
         plots.places(points, groups, "A map")
 
 
+def test_intervals_lie_around_their_means_and_those_without_zero_differ():
+    rows = {"gain": (2.0, 1.0, 3.5), "open": (0.5, -1.0, 2.0)}
+    fig, ax = plots.intervals(rows, "title", "points")
+    points = [line for line in ax.lines if line.get_marker() in ("D", "o")]
+    assert [(p.get_xdata()[0], p.get_marker()) for p in points] == [
+        (2.0, "D"),
+        (0.5, "o"),
+    ]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["gain", "open"]
+    ends = [line.get_segments()[0][:, 0].tolist() for line in ax.collections]
+    assert ends == [[1.0, 3.5], [-1.0, 2.0]]
+
+
+@pytest.mark.parametrize("rows", [{}, {"a": (0.0, 1.0, 2.0)}])
+def test_a_mean_outside_of_its_interval_is_refused(rows):
+    with pytest.raises(ValueError, match="the mean between"):
+        plots.intervals(rows, "title", "points")
+
+
 def test_images_stand_in_rows_behind_their_names():
     ramp = np.arange(4.0).reshape(2, 2)
     fig, _ = plots.image_rows({"up": [ramp, ramp + 1], "down": [-ramp, ramp]}, "Two")

@@ -75,6 +75,18 @@ def test_every_text_is_in_exactly_one_batch(lengths, size, seed):
         assert all(1 <= len(group) <= size for group in groups)
 
 
+@steady
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.integers(0, 3))
+def test_a_balanced_draw_has_as_many_of_each_class(labels, seed):
+    most = min(labels.count(number) for number in set(labels))
+    places = finetune.balanced(labels, most, seed)
+    drawn = [labels[place] for place in places]
+    assert len(set(places)) == len(places)
+    assert all(drawn.count(number) == most for number in set(labels))
+    with pytest.raises(ValueError, match="are asked for"):
+        finetune.balanced(labels, most + 1, seed)
+
+
 def test_the_order_depends_on_the_seed_and_on_nothing_else():
     lengths = [3, 1, 2] * 20
 
@@ -407,53 +419,6 @@ def test_the_schedule_is_the_one_of_the_library(total, warmup):
         assert mine == pytest.approx(library.get_last_lr()[0])
         optimizer.step()
         library.step()
-
-
-# -- what the numbers are worth --------------------------------------------------------
-
-
-def test_five_of_five_hundred_articles_are_half_a_standard_error():
-    assert finetune.z_score(448, 443, 500) == pytest.approx(0.508, abs=0.001)
-    assert finetune.z_score(443, 448, 500) == pytest.approx(-0.508, abs=0.001)
-
-
-@steady
-@given(st.integers(1, 300), st.data())
-def test_z_squared_is_the_chi_squared_of_the_table(n, data):
-    from scipy.stats import chi2_contingency
-
-    a, b = data.draw(st.integers(0, n)), data.draw(st.integers(0, n))
-    if a + b in (0, 2 * n):
-        assert finetune.z_score(a, b, n) == 0
-        return
-    table = chi2_contingency([[a, n - a], [b, n - b]], correction=False)
-    assert finetune.z_score(a, b, n) ** 2 == pytest.approx(table.statistic, abs=1e-9)
-
-
-def test_impossible_counts_are_refused():
-    with pytest.raises(ValueError, match="12 and 3 of 10"):
-        finetune.z_score(12, 3, 10)
-
-
-@steady
-@given(st.lists(st.booleans(), min_size=20, max_size=200))
-def test_the_interval_holds_the_mean_and_is_about_two_standard_errors_wide(values):
-    mean, low, high = finetune.bootstrap(np.array(values))
-    assert low <= mean <= high
-    error = np.std(values) / np.sqrt(len(values))
-    assert high - low == pytest.approx(2 * 1.96 * error, abs=0.25 * error + 0.03)
-
-
-def test_the_luck_of_training_widens_the_interval():
-    """Two runs that are all right and all wrong: the texts vary not at all."""
-    mean, low, high = finetune.bootstrap(np.array([[1] * 50, [0] * 50]))
-    assert (mean, low, high) == (0.5, 0.0, 1.0)
-
-
-@pytest.mark.parametrize("values", [[], [[]], [1.0, np.nan]])
-def test_an_interval_of_nothing_is_refused(values):
-    with pytest.raises(ValueError, match="at least one value, and numbers only"):
-        finetune.bootstrap(np.array(values))
 
 
 # -- checkpoints -----------------------------------------------------------------------

@@ -153,28 +153,58 @@ def _stop_by_one_more(losses, patience):
     return _reference_stop(losses, patience + 1)
 
 
-# -- 7.4: two scores on the same number of texts ---------------------------------------
-
-_SCORES = [(448, 443, 500), (443, 448, 500), (90, 70, 100), (50, 50, 100), (5, 1, 8)]
-_SCORES += [(0, 0, 10), (10, 10, 10), (0, 4, 10)]
+# -- 7.4: two models on the same texts -------------------------------------------------
 
 
-def _reference_z(hits_a, hits_b, n):
-    """The root of the chi-squared statistic of the 2 × 2 table."""
-    from scipy.stats import chi2_contingency
+def _answers(only_a, only_b, both, neither):
+    """Right or wrong of two models, mixed so that no order helps."""
+    pairs = [(True, False)] * only_a + [(False, True)] * only_b
+    pairs += [(True, True)] * both + [(False, False)] * neither
+    mixed = np.random.default_rng(7).permutation(len(pairs))
+    a, b = zip(*(pairs[i] for i in mixed), strict=True)
+    return list(a), list(b)
 
-    if hits_a == hits_b:
+
+_DISPUTED = [
+    ([True, True, True, False], [False, False, True, False]),
+    _answers(5, 0, 10, 1),
+    _answers(0, 5, 10, 1),
+    _answers(7, 2, 8, 3),
+    _answers(1, 4, 0, 0),
+    _answers(3, 3, 5, 2),
+    _answers(0, 0, 6, 2),
+    _answers(0, 0, 0, 4),
+    _answers(9, 4, 30, 7),
+]
+
+
+def _reference_paired(right_a, right_b):
+    """From the mean of the differences: they are +1, 0 or -1."""
+    gap = np.array(right_a, dtype=int) - np.array(right_b, dtype=int)
+    spread = math.sqrt((gap**2).sum())
+    return float(gap.sum() / spread) if spread else 0.0
+
+
+def _as_two_polls(right_a, right_b):
+    n, share = len(right_a), (sum(right_a) + sum(right_b)) / 2 / len(right_a)
+    if share in (0, 1):
         return 0.0
-    table = [[hits_a, n - hits_a], [hits_b, n - hits_b]]
-    chi2 = chi2_contingency(table, correction=False).statistic
-    return math.copysign(math.sqrt(chi2), hits_a - hits_b)
+    gap = (sum(right_a) - sum(right_b)) / n
+    return gap / math.sqrt(2 * share * (1 - share) / n)
 
 
-def _z_with(error):
-    def function(hits_a, hits_b, n):
-        return (hits_a - hits_b) / n / error((hits_a + hits_b) / 2 / n, n)
+def _paired_with(error):
+    def function(right_a, right_b):
+        gap = sum(right_a) - sum(right_b)
+        disputed = sum(a != b for a, b in zip(right_a, right_b, strict=True))
+        return gap / error(disputed, len(right_a)) if disputed else 0.0
 
     return function
+
+
+def _without_early_return(right_a, right_b):
+    disputed = sum(a != b for a, b in zip(right_a, right_b, strict=True))
+    return (sum(right_a) - sum(right_b)) / math.sqrt(disputed)
 
 
 # -- 7.6: save without a gap -----------------------------------------------------------
@@ -275,6 +305,76 @@ def _signs(moved, carried, padding, train, dev):
     }
 
 
+def sick_run(cause, minilm, news, rate=5e-4, epochs=3):
+    """Train two blocks on prepared examples with one thing wrong, or none.
+
+    Returns the model with the gradient that its next step would take, the examples as
+    it saw them, and its last batch.
+    """
+    import torch
+    from torch.nn import functional
+
+    from course_utils import finetune
+
+    model = finetune.Classifier(minilm, layers=2, dropout=0)
+    if cause == PADDING:  # the last place is no longer the last token
+        model.pool = lambda vectors, mask: vectors[:, -1]
+    model.blocks.requires_grad_(cause != FROZEN)
+    learning = [p for p in model.parameters() if p.requires_grad]
+    rate = 100 * rate if cause == RATE else rate
+    optimizer = torch.optim.AdamW(learning, rate, weight_decay=0.0, fused=True)
+    model.blocks.requires_grad_(True)  # too late: the optimizer has its list
+    order = torch.Generator().manual_seed(0)
+    news = news.take(range(len(news)))  # a copy, its labels may be shuffled
+    if cause == SHUFFLED:
+        mixed = torch.randperm(len(news), generator=order)
+        news = finetune.Examples(news.inputs, news.labels[mixed], news.made_for)
+
+    def backward(batch):
+        logits = model(batch.inputs, batch.mask)
+        if cause != CARRIED:
+            optimizer.zero_grad()
+        functional.cross_entropy(logits, batch.labels).backward()
+
+    for _epoch in range(epochs):
+        for chosen in finetune.length_groups(news.lengths, 16, order):
+            batch = news.batch(chosen)
+            backward(batch)
+            optimizer.step()
+    backward(batch)
+    return model, news, batch
+
+
+def vital_signs(model, news, batch, dev, minilm):
+    """Five numbers that any training can print, from what ``sick_run`` left."""
+    import torch
+    from torch.nn import functional
+
+    from course_utils import finetune
+
+    def size():
+        grads = [p.grad for p in model.parameters()]
+        return torch.nn.utils.get_total_norm(grads).item()
+
+    kept = size()  # what the optimizer would see
+    model.zero_grad()
+    logits = model(batch.inputs, batch.mask)
+    functional.cross_entropy(logits, batch.labels).backward()
+    short, long = int(np.argmin(news.lengths)), int(np.argmax(news.lengths))
+    with torch.no_grad():
+        alone = model(*news.batch([short])[:2])[0]
+        beside = model(*news.batch([short, long])[:2])[0]
+    old = minilm.layers[-1].feed_forward.widen.weight
+    new = model.blocks[-1].feed_forward.widen.weight
+    return _signs(
+        ((new - old).norm() / old.norm()).item(),
+        kept / size(),
+        (alone - beside).abs().max().item(),
+        finetune.evaluate(model, news).accuracy,
+        finetune.evaluate(model, dev).accuracy,
+    )
+
+
 _RUNS = [
     _signs(0.08, 1.0, 0.0, 0.9, 0.7),
     _signs(0.04, 1.0, 0.0000004, 0.8, 0.6),
@@ -293,6 +393,9 @@ _RUNS = [
     _signs(0.1, 0.94, 0.0000001, 0.9, 0.45),
     _signs(1.4, 1.02, 0.0, 0.5, 0.6),
     _signs(0.9, 1.0, 0.0, 0.5, 0.6),
+    # Exactly on the page's two borders: not less than its own size, not more than 0.4.
+    _signs(1.0, 1.0, 0.0, 0.5, 0.6),
+    _signs(0.08, 1.0, 0.0, 0.7, 0.4),
 ]
 
 
@@ -301,10 +404,10 @@ def diagnosis(signs):
     moved, carried = signs["blocks moved"], signs["gradient carried over"]
     table = {
         FROZEN: moved == 0,
-        RATE: moved > 1,
+        RATE: moved >= 1,
         CARRIED: carried > 2,
         PADDING: signs["shift by padding"] > 0.01,
-        SHUFFLED: 0 < moved <= 1 and signs["right on dev"] < 0.4,
+        SHUFFLED: 0 < moved < 1 and signs["right on dev"] <= 0.4,
     }
     return next((cause for cause, holds in table.items() if holds), HEALTHY)
 
@@ -490,30 +593,36 @@ EXERCISES = (
     Exercise(
         id="7.4",
         title="Is it a difference?",
-        cases=_SCORES,
-        reference=_reference_z,
+        cases=_DISPUTED,
+        reference=_reference_paired,
         mistakes=[
             Mistake(
-                "this is the error of one score: the difference of two scatters more, "
-                "by the root of 2",
-                _z_with(lambda share, n: math.sqrt(share * (1 - share) / n)),
+                "these are two polls of different people: both models read the same "
+                "texts, so count where only one of them is right",
+                _as_two_polls,
             ),
             Mistake(
-                "n is missing under the root: more texts make the error smaller",
-                _z_with(lambda share, n: math.sqrt(2 * share * (1 - share))),
+                "all texts stand under the root: those on which both agree cannot tell "
+                "the models apart, count the disputed ones",
+                _paired_with(lambda disputed, n: math.sqrt(n)),
             ),
             Mistake(
-                "this is the difference of the shares: divide it by its standard error",
-                lambda a, b, n: (a - b) / n,
+                "this is the difference of the shares: divide the lead by the root of "
+                "the number of disputed texts",
+                _paired_with(lambda disputed, n: n),
             ),
             Mistake(
-                "equal counts need an early return: 0 of n twice, or n of n twice, "
-                "divides by 0",
-                _z_with(lambda share, n: math.sqrt(2 * share * (1 - share) / n)),
+                "the root is missing: a lead in coin tosses scatters like the root of "
+                "their number",
+                _paired_with(lambda disputed, n: disputed),
+            ),
+            Mistake(
+                "where nothing is disputed this divides by 0: return 0.0 first",
+                _without_early_return,
             ),
             Mistake(
                 "keep the sign: a difference below zero says that b is better",
-                lambda a, b, n: abs(_reference_z(a, b, n)),
+                lambda a, b: abs(_reference_paired(a, b)),
             ),
         ],
     ),

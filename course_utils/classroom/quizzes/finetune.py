@@ -27,11 +27,12 @@ QUESTIONS = (
         correct="Take the weights of the lowest dev loss",
     ),
     Quiz(
-        "Model A: 89.6 % of 500 articles. Model B: 88.6 %. Which one do you ship?",
+        "A is right on 448, B on 443 of the same 500 articles. Which one do you ship?",
         {
-            "Either: this does not tell them apart": "Five articles are half a "
-            "standard error. Cost, speed or more test data decide.",
-            "A": "With other 500 articles, B would often be ahead.",
+            "Either: this does not tell them apart": "Even if B is right nowhere that "
+            "A is wrong, five coins fall alike in 1 of 16 tries. Look at the disputed "
+            "articles, or let cost and speed decide.",
+            "A": "With other 500 articles, B may well be ahead.",
             "Neither, 500 articles are useless": "They do tell 90 % from 80 %; only "
             "small differences drown.",
         },

@@ -300,10 +300,11 @@ WRONG = [
     ("7.2", "written out", lambda x, y, w: (
         (e := np.exp(x @ w.T)) / e.sum(1, keepdims=True) - np.eye(len(w))[y]
         ).T @ x / len(x), "overflow"),
-    ("7.4", "no early return", lambda a, b, n: (a - b) / n / math.sqrt(
-        2 * (a + b) / 2 / n * (1 - (a + b) / 2 / n) / n), "early return"),
-    ("7.4", "0 for all that is empty", lambda a, b, n: 0.0 if a * b == 0 else (
-        a - b) / n / (((a + b) / n * (1 - (a + b) / 2 / n) / n) ** 0.5 or 1), DIFFERS),
+    ("7.4", "no early return", lambda a, b: (sum(a) - sum(b)) / math.sqrt(
+        sum(x != y for x, y in zip(a, b, strict=True))), "divides by 0"),
+    ("7.4", "0 where they are equally often right only", lambda a, b: (
+        0.0 if sum(a) <= sum(b) else (sum(a) - sum(b)) / math.sqrt(
+            sum(x != y for x, y in zip(a, b, strict=True)))), DIFFERS),
     ("7.5", "equal losses: the last", lambda losses, patience: next(
         (b, e) for e in range(1, len(losses) + 1)
          if e - (b := max(i for i in range(1, e + 1)
@@ -314,14 +315,14 @@ WRONG = [
     ("7.6", "tidies up at the end", save_and_tidy_up, "neither the old text"),
     ("7.7", "a ratio other than 1", lambda s: (
         "optimizer too early" if s["blocks moved"] == 0
-        else "rate too high" if s["blocks moved"] > 1
+        else "rate too high" if s["blocks moved"] >= 1
         else "no zero_grad" if s["gradient carried over"] != 1
         else "padding is read" if s["shift by padding"] > 0.01
-        else "labels shuffled" if s["right on dev"] < 0.4
+        else "labels shuffled" if s["right on dev"] <= 0.4
         else "healthy"), "near 1"),
     ("7.7", "the gap between train and dev", lambda s: (
         "optimizer too early" if s["blocks moved"] == 0
-        else "rate too high" if s["blocks moved"] > 1
+        else "rate too high" if s["blocks moved"] >= 1
         else "no zero_grad" if s["gradient carried over"] > 2
         else "padding is read" if s["shift by padding"] > 0.01
         else "labels shuffled" if s["right on train"] - s["right on dev"] > 0.3
@@ -419,8 +420,8 @@ RIGHT = [
     ("6.2", "row by row", lambda a, p: float(np.mean([
         all(s[i] > x + 1e-6 for j, x in enumerate(s) if j != i)
         for i, s in enumerate((normalised(a) @ normalised(p).T).tolist())]))),
-    ("7.4", "by the sum", lambda a, b, n: 0.0 if a == b else (a - b) / math.sqrt(
-        (a + b) * (1 - (a + b) / (2 * n)))),
+    ("7.4", "with arrays", lambda a, b: float(
+        (gap := np.subtract(a, b, dtype=int)).sum() / max(1, (gap != 0).sum()) ** 0.5)),
     ("7.6", "keeps a copy", save_with_a_copy),
     ("8.2", "the hint as it stands", lambda c, r: binned(
         c, r, lambda c: np.ceil(c * 10))),
