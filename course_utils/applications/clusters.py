@@ -36,6 +36,11 @@ def k_means(
         ValueError: fewer vectors than centres, or dimensions that do not fit.
 
     Library: ``KMeans(k, init=start, n_init=1).fit_predict(vectors)``.
+
+    >>> start = np.array([[0.9, 0, 0], [0, 1, 0]])
+    >>> labels, centres = k_means(np.eye(3)[[0, 0, 1]], start)
+    >>> labels.tolist(), centres.tolist()
+    ([0, 0, 1], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     """
     vectors, centres = checked(vectors, len(start)), np.array(start, dtype=float)
     if centres.ndim != 2 or centres.shape[1] != vectors.shape[1]:
@@ -159,7 +164,11 @@ def names(texts: Sequence[str], labels: Sequence[int], words: int = 3) -> list[s
 
 
 def agreement(vectors: np.ndarray, k: int, seeds: Iterable[int], n_init: int) -> float:
-    """Mean adjusted Rand index between every two runs that differ in the seed only."""
+    """Mean adjusted Rand index between every two runs that differ in the seed only.
+
+    >>> agreement(np.eye(4)[[0, 0, 1, 1, 2, 2]], k=3, seeds=(0, 1), n_init=5)
+    1.0
+    """
     from itertools import combinations
 
     from sklearn.metrics import adjusted_rand_score
@@ -178,6 +187,10 @@ def how_many(
     Returns:
         ``silhouette`` (higher is better), ``Davies-Bouldin`` (lower), ``agreement`` of
         the seeds (higher).
+
+    >>> rows = np.eye(3)[[0, 0, 0, 1, 1, 1, 2, 2, 2]] + 0.01 * np.eye(9)[:, :3]
+    >>> how_many(rows, (2, 3), seeds=(0, 1))["silhouette"].idxmax()
+    3
     """
     from sklearn.metrics import davies_bouldin_score, silhouette_score
 
@@ -196,6 +209,9 @@ def nearest(vectors: np.ndarray, k: int) -> np.ndarray:
     """The k nearest other rows of each row, (n, k), nearest first.
 
     Library: ``sklearn.neighbors.NearestNeighbors``.
+
+    >>> nearest(np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]), 1).tolist()
+    [[1], [0], [1]]
     """
     from sklearn.neighbors import NearestNeighbors
 

@@ -34,6 +34,9 @@ def exact_pairs(texts: Sequence[str]) -> list[Pair]:
 
     Raises:
         ValueError: an empty text: all of those would be doubles of each other.
+
+    >>> exact_pairs(["Late again", "late  again", "LATE AGAIN", "late"])
+    [(0, 1), (0, 2), (1, 2)]
     """
     places: dict[str, list[int]] = {}
     for place, text in enumerate(texts):
@@ -87,6 +90,10 @@ def sketch(members: Iterable[str], permutations: int = 256):
     The share of equal numbers in two sketches estimates the Jaccard index of the sets.
 
     Library: ``datasketch.MinHash``.
+
+    >>> a, b = (sketch(shingles(text)) for text in ("the parcel is late",) * 2)
+    >>> a.jaccard(b), a.jaccard(sketch(shingles("refund my money")))
+    (1.0, 0.0)
     """
     from datasketch import MinHash
 
@@ -105,6 +112,10 @@ def sketched_pairs(sketches: Sequence, threshold: float) -> list[Pair]:
 
     Raises:
         ValueError: no sketches, or a threshold outside 0 to 1.
+
+    >>> texts = ["the parcel is late again", "the parcel is late, again", "a refund"]
+    >>> sketched_pairs([sketch(shingles(text)) for text in texts], 0.5)
+    [(0, 1)]
     """
     from datasketch import MinHashLSH
 

@@ -57,6 +57,10 @@ def prototypes(
 
     Raises:
         ValueError: a class has neither example nor description.
+
+    >>> one = np.array([[0.0, 1.0]])  # of class 1; class 0 has a description only
+    >>> prototypes(one, [1], 2, described=np.eye(2), weight=3).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
     """
     examples = checked(examples, name="examples")
     labels = labelled(labels, len(examples))
@@ -74,6 +78,10 @@ def prototypes(
 
 
 def classify(vectors: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """The number of the nearest prototype, (n,)."""
+    """The number of the nearest prototype, (n,).
+
+    >>> classify(np.array([[0.6, 0.8], [1.0, 0.0]]), np.eye(2)).tolist()
+    [1, 0]
+    """
     vectors, classes = checked(vectors), checked(classes, 2, "prototypes")
     return (vectors @ classes.T).argmax(axis=1)

@@ -89,6 +89,9 @@ def labelled(labels: Sequence, n: int) -> np.ndarray:
 
     Raises:
         ValueError: there are not n of them, or they are not a flat list.
+
+    >>> labelled(["a", "b"], 2).tolist()
+    ['a', 'b']
     """
     found = np.asarray(labels)
     if found.shape != (n,):
@@ -101,6 +104,10 @@ def above(threshold: float) -> float:
 
     Raises:
         ValueError: it is not between -1 and 1 (0.8 % is not 80).
+
+    >>> above(80)
+    Traceback (most recent call last):
+    ValueError: a cosine lies between -1 and 1, the threshold is 80
     """
     if not -1 <= threshold <= 1:
         raise ValueError(

@@ -16,6 +16,22 @@ import numpy as np
 
 from course_utils.applications.inputs import checked
 
+# The reference texts of a widely read listing, and the two that it is shown with.
+PUBLISHED = (
+    "How do I reset my password?",
+    "Refund status is not updated.",
+    "Application crashes during login.",
+    "How do I contact support?",
+    "Payment failed but amount deducted.",
+    "Unable to access my account.",
+    "Order tracking page not working.",
+    "Billing address cannot be updated.",
+)
+EXAMPLES = (
+    "My payment is failing during checkout.",
+    "What's the best recipe for chocolate cake?",
+)
+
 
 def strangeness(vectors: np.ndarray, reference: np.ndarray, k: int = 10) -> np.ndarray:
     """1 - the mean cosine to the k nearest reference texts: (n,).
@@ -29,6 +45,10 @@ def strangeness(vectors: np.ndarray, reference: np.ndarray, k: int = 10) -> np.n
 
     Raises:
         ValueError: k is not between 1 and m, or the dimensions differ.
+
+    >>> reference = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    >>> strangeness(np.array([[1.0, 0.0]]), reference, k=2).round(2).tolist()
+    [0.1]
     """
     vectors, reference = checked(vectors), checked(reference, name="reference")
     if vectors.shape[1] != reference.shape[1]:
@@ -47,6 +67,9 @@ def own_strangeness(reference: np.ndarray, k: int = 10) -> np.ndarray:
 
     Raises:
         ValueError: fewer than k + 1 reference texts.
+
+    >>> own_strangeness(np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]), k=1).round(2)
+    array([0.2, 0.2, 0.4])
     """
     reference = checked(reference, least=k + 1, name="reference")
     cosines = reference @ reference.T
@@ -107,6 +130,10 @@ def discrepancy(a: np.ndarray, b: np.ndarray) -> float:
 
     Raises:
         ValueError: fewer than two texts in a sample.
+
+    >>> one, other = np.array([[1.0, 0.0]] * 3), np.array([[0.0, 1.0]] * 3)
+    >>> discrepancy(one, one), round(discrepancy(one, other), 3)  # 2 - 2 exp(-2)
+    (0.0, 1.729)
     """
     a, b = checked(a, 2, "the first sample"), checked(b, 2, "the second sample")
     return _discrepancy(_kernel(np.vstack([a, b])), len(a))

@@ -26,6 +26,12 @@ def tower(inputs: int, hidden: int, outputs: int, seed: int = 0) -> nn.Sequentia
     Args:
         inputs, hidden, outputs: numbers per row before, between and after the layers.
         seed: of the first weights; the global random state is left as it was.
+
+    >>> net = tower(64, 16, 8)
+    >>> net(torch.zeros(5, 64)).shape
+    torch.Size([5, 8])
+    >>> torch.equal(net[0].weight, tower(64, 16, 8)[0].weight)
+    True
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -98,6 +104,11 @@ def learn_pictures(
 
     Raises:
         ValueError: NaN in the pictures, fewer of them than a batch, unlike shapes.
+
+    >>> pictures, words = torch.eye(4), torch.eye(4)[None]  # one wording, four classes
+    >>> net = learn_pictures(pictures, [0, 1, 2, 3], words, steps=50, batch=4)
+    >>> (seen(net, pictures) @ words[0].T).argmax(dim=1).tolist()
+    [0, 1, 2, 3]
     """
     shown = torch.as_tensor(np.asarray(shown))
     if pictures.ndim != 2 or len(pictures) != len(shown):
@@ -124,7 +135,11 @@ def learn_pictures(
 
 @torch.no_grad()
 def seen(net: nn.Module, rows: Tensor) -> Tensor:
-    """Vectors of length 1 of a trained tower, without a gradient: (n, dim)."""
+    """Vectors of length 1 of a trained tower, without a gradient: (n, dim).
+
+    >>> seen(nn.Identity(), torch.tensor([[3.0, 4.0]])).tolist()
+    [[0.6000000238418579, 0.800000011920929]]
+    """
     return normalize(net(rows), dim=1)
 
 
@@ -160,6 +175,10 @@ def simulate_log(
 
     Raises:
         ValueError: fewer items than choices leave room for.
+
+    >>> log = simulate_log(np.eye(30), users=5, choices=6)
+    >>> log.train.sum(axis=1).tolist(), int(log.cold.sum())
+    ([6, 6, 6, 6, 6], 5)
     """
     texts, rng = checked(texts, name="texts"), np.random.default_rng(seed)
     items = len(texts)
@@ -214,6 +233,11 @@ def learn_users(
 
     Raises:
         ValueError: as many items as texts are needed, every user needs two choices.
+
+    >>> log = simulate_log(np.eye(30), users=60, choices=6)
+    >>> users, items = learn_users(log.train, np.eye(30), steps=5)
+    >>> users.shape, items.shape
+    ((60, 32), (30, 32))
     """
     log, texts = np.asarray(log, dtype=bool), checked(texts, name="texts")
     if log.ndim != 2 or log.shape[1] != len(texts) or log.sum(axis=1).min() < 2:

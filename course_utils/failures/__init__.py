@@ -1,5 +1,6 @@
 """Where a model fails, and why. Built in notebook 08.
 
+- ``patient``: a run that is ill in several places, to be bisected.
 - ``errors``: slices, wrong labels, leaks, who comes first.
 - ``shares``: what a share is worth, and the difference of two.
 - ``calibration``: may a confidence be believed?
@@ -8,7 +9,7 @@
 """
 
 # fmt: off
-from course_utils.failures import calibration, checklist, interventions
+from course_utils.failures import calibration, checklist, interventions, patient
 from course_utils.failures.errors import (
     Twin, first_hits, first_ranks, label_loss, near_duplicates, same_space, slice_table,
 )

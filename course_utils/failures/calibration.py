@@ -70,6 +70,9 @@ def expected_calibration_error(
 
     Raises:
         ValueError: as ``reliability``.
+
+    >>> round(expected_calibration_error([0.52, 0.58, 0.95], [True, False, True]), 4)
+    0.05
     """
     table = reliability(confidence, right, bins)
     gaps = (table["confidence"] - table["accuracy"]).abs()
@@ -133,6 +136,11 @@ def fit_temperature(probabilities: np.ndarray, labels: Sequence[int]) -> float:
 
     Raises:
         ValueError: as ``log_loss``.
+
+    >>> modest = np.array([[0.6, 0.4], [0.4, 0.6], [0.6, 0.4], [0.4, 0.6]])
+    >>> right, chance = [0, 1, 0, 1], [0, 1, 1, 0]
+    >>> fit_temperature(modest, right) < 1 < fit_temperature(modest, chance)
+    True
     """
     from scipy.optimize import minimize_scalar
 

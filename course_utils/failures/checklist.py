@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Literal
 
 import numpy as np
@@ -71,6 +71,10 @@ def passes(capability: Capability, encode: Encode) -> np.ndarray:
 
     Raises:
         ValueError: a vector is zero or not finite, or not one vector came per text.
+
+    >>> lengths = lambda texts: np.array([[1.0, len(t)] for t in texts])
+    >>> passes(Capability("same", "invariance", [("ab", "cd"), ("a", "abcd")]), lengths)
+    array([ True, False])
     """
     columns = list(zip(*capability.cases, strict=True))
     texts = [text for column in columns for text in column]
@@ -101,6 +105,10 @@ def run(
 
     Raises:
         ValueError: two capabilities have one name; else as ``passes``.
+
+    >>> lengths = lambda texts: np.array([[1.0, len(t)] for t in texts])
+    >>> run([Capability("same", "invariance", [("ab", "cd")])], lengths)
+    {'same': array([ True])}
     """
     names = [capability.name for capability in suite]
     if len(set(names)) < len(names):
@@ -118,6 +126,9 @@ def report(runs: Mapping[str, Mapping[str, np.ndarray]]) -> pd.DataFrame:
 
     Args:
         runs: model -> what ``run`` returned for it.
+
+    >>> report({"v1": {"digits": np.array([True, False])}}).loc["digits", "v1"]
+    '1 of 2'
     """
     return pd.DataFrame(
         {
@@ -167,6 +178,47 @@ def regressions(
     columns = ["lost", "gained", "passes now", "p"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     return table.sort_values("p", kind="stable")
+
+
+# -- a suite of every day --------------------------------------------------------------
+
+
+def everyday(pairs: Sequence, fillers: Sequence[str]) -> list[Capability]:
+    """Six capabilities that any search needs, from pairs of like texts and templates.
+
+    Args:
+        pairs: rows with two texts of one meaning, ``a`` and ``b``; two or more.
+        fillers: as many texts or more about something else, before which a fact is
+            hidden.
+
+    Raises:
+        ValueError: fewer than two pairs, or fewer fillers than pairs.
+
+    >>> from course_utils.corpora import load_natural_pairs
+    >>> suite = everyday(load_natural_pairs()[:3], ["Rain.", "He sang.", "Ada left."])
+    >>> [capability.name for capability in suite][:2], len(suite[1].cases)
+    (['capitals and spaces', 'a stranger is farther'], 2)
+    """
+    if len(pairs) < 2 or len(fillers) < len(pairs):
+        raise ValueError(
+            f"two pairs or more, and a filler for each: {len(pairs)} pairs, "
+            f"{len(fillers)} fillers"
+        )
+    spaced = [(p.a, f"  {p.a.upper()} ") for p in pairs]
+    strangers = [(p.a, p.b, q.b) for p, q in pairwise(pairs)]
+    at_the_end = [
+        (p.a, f"{text} {p.b}", text) for p, text in zip(pairs, fillers, strict=False)
+    ]
+    return [
+        Capability("capitals and spaces", "invariance", spaced),
+        Capability("a stranger is farther", "minimum functionality", strangers),
+        Capability("a fact at the end is read", "minimum functionality", at_the_end),
+        Capability(
+            "the right number is nearer", "minimum functionality", number_cases()
+        ),
+        Capability("who paid whom", "direction", role_cases()),
+        Capability("a negation moves away", "direction", negation_cases()),
+    ]
 
 
 # -- cases from templates --------------------------------------------------------------

@@ -19,23 +19,34 @@ if TYPE_CHECKING:
 
 
 def slice_table(
-    right: Sequence[bool], slices: Mapping[str, Sequence[bool]]
+    right: Sequence[bool],
+    slices: Mapping[str, Sequence[bool]],
+    rest: bool = False,
 ) -> pd.DataFrame:
     """Accuracy of each slice with its 95 % interval.
+
+    Library: ``scipy.stats.fisher_exact`` for the test against the rest.
 
     Args:
         right: (n,) whether each answer is right.
         slices: name -> (n,) which rows belong to it.
+        rest: compare each slice with all rows outside it, which intervals do not: two
+            that overlap can be told apart. With many slices, ask for a smaller p.
 
     Returns:
-        A row per slice: ``n``, ``accuracy``, ``95 %`` (Wilson, as text).
+        A row per slice: ``n``, ``accuracy``, ``95 %`` (Wilson, as text); with ``rest``
+        also the accuracy of the ``others`` and Fisher's exact ``p``.
 
     Raises:
-        ValueError: a slice is empty, or does not say yes or no for every row.
+        ValueError: a slice is empty, or does not say yes or no for every row, or leaves
+            nothing to compare it with.
 
     >>> slice_table([True, False, True], {"first two": [True, True, False]})
                n accuracy          95 %
     first two  2     0.50  0.09 to 0.91
+    >>> right, late = [True] * 6 + [False] * 4, [False] * 6 + [True] * 4
+    >>> slice_table(right, {"late": late}, rest=True)[["others", "p"]].values.tolist()
+    [['1.00', '0.005']]
     """
     import pandas as pd
 
@@ -48,10 +59,20 @@ def slice_table(
             )
         hits, n = int(right[inside].sum()), int(inside.sum())
         low, high = wilson_interval(hits, n)
-        rows[name] = (n, f"{hits / n:.2f}", f"{low:.2f} to {high:.2f}")
-    return pd.DataFrame.from_dict(
-        rows, orient="index", columns=["n", "accuracy", "95 %"]
-    )
+        rows[name] = [n, f"{hits / n:.2f}", f"{low:.2f} to {high:.2f}"]
+        if rest:
+            rows[name] += _against(right[inside], right[~inside], name)
+    columns = ["n", "accuracy", "95 %", *(["others", "p"] if rest else [])]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def _against(inside: np.ndarray, outside: np.ndarray, name: str) -> list[str]:
+    from scipy.stats import fisher_exact
+
+    if not len(outside):
+        raise ValueError(f"{name} holds every row: there is nothing to compare it with")
+    table = [[part.sum(), (~part).sum()] for part in (inside, outside)]
+    return [f"{outside.mean():.2f}", f"{fisher_exact(table).pvalue:.3f}"]
 
 
 # -- wrong labels ----------------------------------------------------------------------

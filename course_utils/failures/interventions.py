@@ -115,6 +115,9 @@ def stretch(vectors: np.ndarray, direction: np.ndarray, factor: float) -> np.nda
     Raises:
         ValueError: shapes do not fit, a number is not finite, the direction is zero,
             the factor is negative, or nothing is left of a vector.
+
+    >>> stretch(np.array([[0.6, 0.8]]), np.array([1.0, 0.0]), 0).tolist()
+    [[0.0, 1.0]]
     """
     vectors = guards.finite("vectors", vectors)
     direction = guards.finite("direction", direction)
@@ -147,6 +150,12 @@ def stretched_cosines(
 
     Raises:
         ValueError: as ``stretch``, or the two are not of one shape.
+
+    >>> a, b = np.array([[0.6, 0.8]]), np.array([[-0.6, 0.8]])
+    >>> stretched_cosines(a, b, np.array([1.0, 0.0]), 1).round(2).tolist()
+    [0.28]
+    >>> stretched_cosines(a, b, np.array([1.0, 0.0]), 0).tolist()
+    [1.0]
     """
     if np.shape(a) != np.shape(b):
         raise ValueError(f"a is {np.shape(a)}, b is {np.shape(b)}")

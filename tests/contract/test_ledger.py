@@ -21,9 +21,7 @@ FIRST = """
     297-301 307 309 311-315 321-322 324-328 352 355-356 359-361 363-364 368 372 383
 """
 # Judged anew since; a lesson that still shows one the old way is to be mended with it.
-JUDGED_ANEW = """
-    254-255 262
-"""
+JUDGED_ANEW = ""
 
 
 def numbers(spans):

@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, fisher_exact, norm
 from sklearn import metrics
 
 from course_utils import failures
 from course_utils.classroom import plots
+from course_utils.corpora import load_natural_pairs
 from course_utils.failures import calibration, checklist, interventions
 from course_utils.failures.checklist import Capability
 
@@ -525,3 +526,30 @@ def test_strips_put_every_value_into_its_row():
 
 def test_a_slice_table_is_a_table():
     assert isinstance(failures.slice_table([True], {"a": [True]}), pd.DataFrame)
+
+
+def test_a_slice_is_tested_against_the_rest():
+    right = np.array([True] * 8 + [False] * 2 + [True] * 9 + [False])
+    table = failures.slice_table(right, {"first": np.arange(20) < 10}, rest=True)
+    expected = fisher_exact([[8, 2], [9, 1]]).pvalue
+    assert table.loc["first", "p"] == f"{expected:.3f}"
+    assert table.loc["first", "others"] == "0.90"
+
+
+def test_a_slice_of_everything_has_no_rest():
+    with pytest.raises(ValueError, match="nothing to compare"):
+        failures.slice_table([True, False], {"all": [True, True]}, rest=True)
+
+
+def test_a_suite_needs_pairs_and_fillers():
+    pairs = load_natural_pairs()[:3]
+    for few, fillers in ((pairs[:1], ["x"]), (pairs, ["x", "y"])):
+        with pytest.raises(ValueError, match="a filler for each"):
+            checklist.everyday(few, fillers)
+
+
+def test_a_suite_hides_the_fact_behind_its_filler():
+    pairs = load_natural_pairs()[:2]
+    suite = checklist.everyday(pairs, ["It rained.", "He sang."])
+    hidden = next(c for c in suite if "at the end" in c.name).cases[1]
+    assert hidden == (pairs[1].a, f"He sang. {pairs[1].b}", "He sang.")

@@ -9,7 +9,39 @@ import numpy as np
 
 from course_utils.classroom.check import Exercise, Mistake
 
-# -- 8.1: the interval of a share ------------------------------------------------------
+# -- 8.1: the price of a guess ---------------------------------------------------------
+
+# By hand: ln 2; and 3/4 ln(4/3) + 1/4 ln 4.
+_LABELS = [
+    ([0, 0, 0, 1], 2),
+    ([0, 1, 2, 3, 0, 1, 2, 3], 4),
+    ([2, 2, 0, 2, 1], 3),
+    ([1, 1, 1], 2),
+    ([3, 0, 3, 3, 0], 5),
+    (np.array([1, 0, 1, 4]), 6),
+]
+
+
+def _reference_guess(labels, classes):
+    from scipy.stats import entropy
+
+    shares = np.bincount(labels, minlength=classes)
+    return float(-np.log(1 / classes)), float(entropy(shares))
+
+
+def _guess(labels, classes, log=math.log, constant=None, seen=None):
+    shares = np.bincount(labels) / len(labels)
+    found = -sum(share * log(share) for share in shares if share)
+    return log(seen(labels) if seen else classes), constant or found
+
+
+def _unseen_counts(labels, classes):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = np.bincount(labels, minlength=classes) / len(labels)
+        return math.log(classes), float(-(shares * np.log(shares)).sum())
+
+
+# -- 8.2: the interval of a share ------------------------------------------------------
 
 _SHARES = [(9, 10), (0, 10), (10, 10), (3, 9), (223, 248), (1, 1)]
 
@@ -36,7 +68,7 @@ def _plus_minus(hits, n):
     return share - half, share + half
 
 
-# -- 8.2: calibration error ------------------------------------------------------------
+# -- 8.3: calibration error ------------------------------------------------------------
 
 # By hand: bin up to .6 promises .55 and keeps .5, bin up to 1 promises .95 and keeps 1.
 _ANSWERS = [
@@ -47,6 +79,11 @@ _ANSWERS = [
     # An upper end belongs to its bin: 0.6 stands with 0.52, and 0.65 alone.
     ([0.6, 0.52, 0.65, 0.3], [False, True, True, True]),
     ([0.8, 0.74, 0.8, 0.85, 1.0, 0.1], [True, False, False, True, True, False]),
+    # The first bin begins at 0: a confidence of 0 stands with 0.08 and 0.1.
+    ([0.0, 0.08, 0.1, 0.0], [True, False, False, True]),
+    ([0.0, 0.06, 0.95], [True, False, True]),
+    # And it ends at 0.1: 0.15 stands in the next one.
+    ([0.05, 0.15, 0.95, 0.12], [True, False, True, False]),
 ]
 
 
@@ -54,16 +91,24 @@ def _reference_ece(confidence, right):
     """The gap of the sums, bin by bin: no share and no mean is computed."""
     gap = dict.fromkeys(range(1, 11), 0.0)
     for promised, kept in zip(confidence, right, strict=True):
-        gap[math.ceil(promised * 10 - 1e-9)] += promised - kept
+        gap[max(1, math.ceil(promised * 10 - 1e-9))] += promised - kept
     return sum(map(abs, gap.values())) / len(right)
 
 
 def _by_bin(confidence, right):
     confidence, right = np.array(confidence), np.array(right, dtype=float)
-    place = np.ceil(confidence * 10 - 1e-9)
+    place = np.ceil(confidence * 10 - 1e-9).clip(1)
     for number in np.unique(place):
         inside = place == number
         yield number, inside.mean(), confidence[inside].mean(), right[inside].mean()
+
+
+def _zero_apart(confidence, right):
+    confidence, right = np.array(confidence), np.array(right, dtype=float)
+    place = np.ceil(confidence * 10 - 1e-9)  # -0 for 0: a bin of its own
+    return sum(
+        abs((confidence - right)[place == number].sum()) for number in np.unique(place)
+    ) / len(right)
 
 
 def _floored_ece(confidence, right):
@@ -72,59 +117,6 @@ def _floored_ece(confidence, right):
     return sum(
         abs((confidence - right)[place == number].sum()) for number in np.unique(place)
     ) / len(right)
-
-
-# -- 8.3: labels to doubt --------------------------------------------------------------
-
-_OUT_OF_FOLD = [
-    (
-        np.array(
-            [[0.7, 0.2, 0.1], [0.05, 0.9, 0.05], [0.4, 0.3, 0.3], [0.1, 0.1, 0.8]]
-        ),
-        [0, 2, 0, 1],
-        2,
-    ),
-    (
-        np.array([[0.34, 0.33, 0.33], [0.98, 0.01, 0.01], [0.2, 0.5, 0.3]]),
-        [0, 1, 0],
-        3,
-    ),
-    (np.array([[0.6, 0.4], [0.3, 0.7], [0.8, 0.2], [0.45, 0.55]]), [1, 0, 0, 1], 1),
-    (
-        np.array(
-            [
-                [0.604, 0.396],
-                [0.3, 0.7],
-                [0.2, 0.8],
-                [0.55, 0.45],
-                [0.9, 0.1],
-                [0.6, 0.4],
-            ]
-        ),
-        [1, 1, 1, 0, 1, 1],
-        4,
-    ),
-    (np.array([[0.102, 0.898], [0.101, 0.899], [0.5, 0.5]]), [0, 0, 1], 2),
-]
-
-
-def _reference_suspects(probabilities, labels, k):
-    given = [
-        float(row[label]) for row, label in zip(probabilities, labels, strict=True)
-    ]
-    return [i for _, i in sorted(zip(given, range(len(given)), strict=True))][:k]
-
-
-def _least_sure(probabilities, labels, k):
-    return np.argsort(probabilities.max(axis=1), kind="stable")[:k].tolist()
-
-
-def _least_doubtful(probabilities, labels, k):
-    return _reference_suspects(1 - probabilities, labels, k)
-
-
-def _disagreeing(probabilities, labels, k):
-    return np.flatnonzero(probabilities.argmax(axis=1) != np.array(labels))[:k].tolist()
 
 
 # -- 8.4: an accuracy without leaks ----------------------------------------------------
@@ -352,6 +344,44 @@ def _counts_to_the_last_digit(encode):
 EXERCISES = (
     Exercise(
         id="8.1",
+        title="The price of a guess",
+        cases=_LABELS,
+        reference=_reference_guess,
+        mistakes=[
+            Mistake(
+                "this is counted in bits: a loss in torch is in nats, with the natural "
+                "logarithm",
+                lambda labels, classes: _guess(labels, classes, log=math.log2),
+            ),
+            Mistake(
+                "the first number counts the classes that occur: a head that has no "
+                "opinion gives the others their share as well",
+                lambda labels, classes: _guess(
+                    labels, classes, seen=lambda given: len(np.unique(given))
+                ),
+            ),
+            Mistake(
+                "the second number is that of equal shares: take the share of each "
+                "class in the labels",
+                lambda labels, classes: (math.log(classes), math.log(classes)),
+            ),
+            Mistake(
+                "the second number is the loss of always saying the most frequent "
+                "class's share: every label costs the logarithm of its own share",
+                lambda labels, classes: (
+                    math.log(classes),
+                    -math.log(np.bincount(labels).max() / len(labels)),
+                ),
+            ),
+            Mistake(
+                "a class that never occurs makes 0 · ln 0, which is no number: leave "
+                "it out, it costs nothing",
+                _unseen_counts,
+            ),
+        ],
+    ),
+    Exercise(
+        id="8.2",
         title="The interval of a share",
         cases=_SHARES,
         reference=_reference_wilson,
@@ -376,7 +406,7 @@ EXERCISES = (
         ],
     ),
     Exercise(
-        id="8.2",
+        id="8.3",
         title="Expected calibration error",
         cases=_ANSWERS,
         reference=_reference_ece,
@@ -385,6 +415,11 @@ EXERCISES = (
                 "a confidence of exactly 0.6 has gone up: each bin has its upper end, "
                 "so it belongs to the bin up to 0.6 (np.ceil, not np.floor)",
                 _floored_ece,
+            ),
+            Mistake(
+                "a confidence of 0 stands in a bin of its own: the first bin holds "
+                "everything from 0 up to 0.1 (np.ceil gives 0 there: .clip(1))",
+                _zero_apart,
             ),
             Mistake(
                 "every bin counts alike, a bin with one answer as much as one with a "
@@ -403,28 +438,6 @@ EXERCISES = (
                 lambda c, r: float(
                     sum(w * abs(n / 10 - 0.05 - k) for n, w, _, k in _by_bin(c, r))
                 ),
-            ),
-        ],
-    ),
-    Exercise(
-        id="8.3",
-        title="Labels to doubt",
-        cases=_OUT_OF_FOLD,
-        reference=_reference_suspects,
-        mistakes=[
-            Mistake(
-                "these are the articles about which the model is least sure: a wrong "
-                "label is one that it is sure *against*. Look at p(given label)",
-                _least_sure,
-            ),
-            Mistake(
-                "the order is upside down: these are the labels to trust most",
-                _least_doubtful,
-            ),
-            Mistake(
-                "these are the first disagreements in the file: put them in order, the "
-                "smallest probability of the given label first",
-                _disagreeing,
             ),
         ],
     ),

@@ -4,6 +4,18 @@ from course_utils.classroom.quiz import Quiz
 
 QUESTIONS = (
     Quiz(
+        "A run learns one batch of sixteen rows down to a loss of 0. What is shown?",
+        {
+            "That the data are in order": "Shuffled labels are learnt just as well: "
+            "sixteen rows can be kept by heart, whatever they say.",
+            "That loss, gradient and optimiser are connected": "And no more. A second "
+            "softmax or a step without a gradient would have stopped far above 0.",
+            "That the model will learn the rest": "It has shown that it can remember, "
+            "not that there is anything to find in the texts.",
+        },
+        correct="That loss, gradient and optimiser are connected",
+    ),
+    Quiz(
         "You look for wrong labels by loss. Which probabilities are the safe choice?",
         {
             "Of the model trained on all rows": "It worked with our small head. A "
@@ -13,18 +25,6 @@ QUESTIONS = (
             "Of the test split": "The labels to doubt are in the training split.",
         },
         correct="Out of fold: of a model that did not learn from that row",
-    ),
-    Quiz(
-        "A report says 89.6 % against 88.6 % on the same 500 articles. What is known?",
-        {
-            "The first is better by a point": "On these 500, yes. Five articles "
-            "decide, and another five hundred would decide otherwise.",
-            "Nothing without the paired answers": "Almost. The two totals already "
-            "bound the test, and here every possible pairing stays above 0.05.",
-            "The difference is within chance, however the answers pair": "Even the "
-            "pairing that speaks most for the first model leaves p above 0.05.",
-        },
-        correct="The difference is within chance, however the answers pair",
     ),
     Quiz(
         "'Safe' and 'not safe' get a cosine of 0.9. Which change could lower it?",

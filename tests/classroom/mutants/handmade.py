@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 import regex
 import torch
+from scipy.stats import entropy
 from torch.nn import functional
 
 from course_utils import tokenization
@@ -330,9 +331,13 @@ WRONG = [
     ("7.8", "the mask of ids", lambda rows: collated(
         rows, lambda row, width, ids: [int(i != 0) for i in ids]), "read off the ids"),
     ("7.8", "padded in place", padded_in_place, CHANGED),
-    ("8.2", "np.floor", lambda c, r: binned(
+    ("8.3", "np.floor", lambda c, r: binned(
         c, r, lambda c: np.minimum(np.floor(c * 10), 9)), "np.ceil, not np.floor"),
-    ("8.2", "np.round", lambda c, r: binned(c, r, lambda c: np.round(c * 10)), DIFFERS),
+    ("8.1", "in bits", lambda labels, classes: (math.log2(classes), float(entropy(
+        np.unique(labels, return_counts=True)[1], base=2))), "counted in bits"),
+    ("8.3", "0 by itself", lambda c, r: binned(c, r, lambda c: np.ceil(c * 10)),
+     "everything from 0 up to 0.1"),
+    ("8.3", "np.round", lambda c, r: binned(c, r, lambda c: np.round(c * 10)), DIFFERS),
     ("8.4", "the farthest", lambda train, test, right, limit: float(np.mean(
         np.array(right)[(test @ train.T).min(1) < limit])), DIFFERS),
     ("8.6", "0.9 is enough", lambda stored, texts, encode: bool(
@@ -423,9 +428,11 @@ RIGHT = [
     ("7.4", "with arrays", lambda a, b: float(
         (gap := np.subtract(a, b, dtype=int)).sum() / max(1, (gap != 0).sum()) ** 0.5)),
     ("7.6", "keeps a copy", save_with_a_copy),
-    ("8.2", "the hint as it stands", lambda c, r: binned(
-        c, r, lambda c: np.ceil(c * 10))),
-    ("8.2", "np.digitize", lambda c, r: binned(
+    ("8.1", "by scipy", lambda labels, classes: (math.log(classes), float(entropy(
+        np.unique(labels, return_counts=True)[1])))),
+    ("8.3", "the hint as it stands", lambda c, r: binned(
+        c, r, lambda c: np.ceil(c * 10).clip(1))),
+    ("8.3", "np.digitize", lambda c, r: binned(
         c, r, lambda c: np.digitize(c, np.arange(1, 11) / 10, right=True))),
     ("8.6", "cosines", lambda stored, texts, encode: bool(
         (new := encode(texts)).shape == stored.shape
