@@ -35,6 +35,14 @@ class Trace:
     pooled: Tensor
     vector: Tensor
 
+    def receipt(self, other: Trace) -> Tensor:
+        """Which token of this text earned how much with which of the other: (n, m).
+
+        The cells of ``pooling.receipt`` on the last states; they sum to the cosine of
+        the two mean pools.
+        """
+        return pooling.receipt(self.hidden[-1], other.hidden[-1])
+
 
 def follow(model: MiniLM, text: str, change: Change) -> Trace:
     """Run every stage of a model on one text and keep what each gives.

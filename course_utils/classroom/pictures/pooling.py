@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from course_utils import pooling
 from course_utils.classroom import plots
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ def receipt(first: Trace, second: Trace) -> plots.Picture:
     """
     if max(len(first.ids), len(second.ids)) > LONGEST:
         raise ValueError(f"longer than fits on the page: {LONGEST - 2} tokens each")
-    cells = pooling.receipt(first.hidden[-1], second.hidden[-1])
+    cells = first.receipt(second)
     rows, columns = (
         [token if token.isascii() else HIDDEN for token in trace.tokens]
         for trace in (first, second)
