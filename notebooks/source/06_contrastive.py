@@ -692,8 +692,9 @@ pd.DataFrame.from_dict(table, "index", columns=columns).round(2)
 
 # %% [markdown]
 # *Read the output.* Ranks and margins halve the false ones and pay with easier negatives;
-# knowing the pages leaves none. And mind the miner: this one does not know the jargon.
-# Mine with a better model than the one you train (a cross-encoder: notebook 12).
+# knowing the pages leaves none. And mind the miner: this one does not know the jargon. Mine
+# with a better model than the one you train, such as a cross-encoder. (What training with
+# mined texts gains is not measured here.)
 #
 # ## Teach it your jargon
 #
@@ -796,8 +797,8 @@ pd.DataFrame(ways, [f"step {n}" for n in (1, 2, 3)]).round(2)
 
 # %% [markdown]
 # *Read the output.* The same losses, step by step: the trainer does what our few lines do.
-# Its dropout moves every step, in another way with every seed: that is the noise within
-# which two runs of one recipe are the same.
+# With its dropout every step moves, in another way with every seed, and the later losses
+# stay higher: compare the losses of two runs at equal dropout only.
 #
 # Now one pass over all pairs, with three seeds for the order: the longest wait of this
 # notebook.
@@ -1053,6 +1054,7 @@ quiz()
 # | gradient caching | a large batch in little memory | `CachedMultipleNegativesRankingLoss` |
 # | `batches_without_twins` | no key twice in a batch | `BatchSamplers.NO_DUPLICATES` |
 # | `adapt(model, pairs)` | a trained copy, upper blocks only | `SentenceTransformerTrainer` |
+# | `examine(model)` | what was gained, and the price | `InformationRetrievalEvaluator`, `EmbeddingSimilarityEvaluator`, given to the trainer as `evaluator=` |
 #
 # <details><summary>Without this course</summary>
 #
