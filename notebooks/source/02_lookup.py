@@ -175,9 +175,8 @@ claim("C003", f"{megabytes:.1f} MB", megabytes < 25)
 # %% [markdown]
 # *Read the output.* More than half of the model is a table that is only ever read
 # (`embeddings`: places, types and their norm; MiniLM does not use its pooler). And
-# "22 MB" fits another file, in which every number was squeezed into a byte (notebook
-# 11), or takes millions of numbers for megabytes. Ask of every size: how many bytes for
-# a number?
+# "22 MB" fits another file, in which every number was squeezed into a byte, or takes
+# millions of numbers for megabytes. Ask of every size: how many bytes for a number?
 #
 # ## What the rows know: neighbours
 #

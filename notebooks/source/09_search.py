@@ -940,7 +940,7 @@ print("once the page is edited:", answers.check_citations(answer, edited)[0])
 # *Read the output.* The quote stands, and it is wrong: this command counts the inodes of
 # each folder. The right one is `df -i`, and its listing says *used up* in figures only
 # (`IFree` 0, `IUse%` 100), which neither shared words nor a model of sentences reads. A
-# model that reads question and quote together can do better: notebook 12.
+# model that reads question and quote together, a cross-encoder, could do better.
 #
 # ### Exercise 9.7 · Does the citation stand? (core, 5 minutes)
 #
