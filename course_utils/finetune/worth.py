@@ -100,8 +100,10 @@ def paired_z(right_a: Sequence[bool], right_b: Sequence[bool]) -> float:
         ValueError: the two are not of the same texts, or hold something else than True
             and False.
 
-    >>> paired_z([True, True, True, False, True], [False, False, True, False, False])
-    1.7320508075688772
+    >>> a = [True, True, True, False, True]
+    >>> z = paired_z(a, [False, False, True, False, False])
+    >>> round(z, 4)
+    1.7321
     """
     a, b = np.asarray(right_a), np.asarray(right_b)
     if a.dtype != bool or b.dtype != bool:

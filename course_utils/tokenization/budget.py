@@ -54,8 +54,12 @@ def audit_terms(terms: Iterable[str], vocabulary: Vocabulary) -> pd.DataFrame:
                 "unknown": "[UNK]" in pieces,
             }
         )
-    table = pd.DataFrame(rows).sort_values("tokens", ascending=False, kind="stable")
-    return table.reset_index(drop=True)
+    # Columns of Arrow (where it is installed) refuse half a surrogate pair.
+    with pd.option_context("mode.string_storage", "python"):
+        table = pd.DataFrame(rows)
+    return table.sort_values(
+        "tokens", ascending=False, kind="stable", ignore_index=True
+    )
 
 
 def truncate(text: str, limit: int, vocabulary: Vocabulary) -> str:

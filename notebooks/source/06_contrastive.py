@@ -751,7 +751,7 @@ from transformers.trainer_callback import PrinterCallback
 
 def by_library(student, columns, cut, rate=1e-4, seed=0):
     """Train a SentenceTransformer on these columns; the loss of each step."""
-    student.model_card_data.generate_widget_examples = False  # no card here
+    student.model_card_data.widget = [{}]  # no card, no examples for it
     with tempfile.TemporaryDirectory() as folder:
         arguments = SentenceTransformerTrainingArguments(
             folder, num_train_epochs=1, learning_rate=rate, max_grad_norm=0,

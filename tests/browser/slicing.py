@@ -32,8 +32,21 @@ def names_of(cell: str) -> Names:
         table = inner.pop()
         inner += table.get_children()
         found.read |= {s.get_name() for s in table.get_symbols() if s.is_global()}
-    found.changed = set(filter(None, map(changed_by, ast.walk(ast.parse(text)))))
+    nodes = list(ast.walk(ast.parse(text)))
+    found.changed = set(filter(None, map(changed_by, nodes)))
+    found.set |= asked(nodes, "predict")
+    found.read |= asked(nodes, "reveal")
     return found
+
+
+def asked(nodes: Sequence[ast.AST], function: str) -> set[str]:
+    """A name for each prediction that ``predict`` asks for and ``reveal`` answers."""
+    calls = [node for node in nodes if isinstance(node, ast.Call) and node.args]
+    return {
+        f"prediction {ast.unparse(call.args[0])}"
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id == function
+    }
 
 
 def changed_by(node: ast.AST) -> str | None:

@@ -13,6 +13,15 @@ CASES = {
     "inside a function": (["a = 1", "def f():\n    return a", "f()"], [0, 1, 2]),
     "a name of its own": (["a = 1", "f = lambda a: a", "f(2)"], [1, 2]),
     "an import": (["import math", "math.sqrt(2)", "math.pi"], [0, 2]),
+    "a prediction": (
+        [
+            "predict = reveal = print",
+            "predict('k', 1)",
+            "predict('m', 1)",
+            "reveal('k')",
+        ],
+        [0, 1, 3],
+    ),
     "a magic": (["if True:\n    %matplotlib inline", "a = 1", "a"], [1, 2]),
 }
 
