@@ -1,11 +1,8 @@
 """A deck as a room sees it: every slide fits, nothing is asked of the network."""
 
-import re
-import zlib
-
 import pytest
 
-from course_utils.authoring.workshop import slides
+from course_utils.authoring.workshop import printing, slides
 from course_utils.authoring.workshop.lesson import lessons
 from course_utils.authoring.workshop.sheets import sheets
 
@@ -61,20 +58,8 @@ def test_a_vote_is_answered_by_a_key(page, decks):
     assert mark.evaluate("one => one.classList.contains('visible')")
 
 
-def pages_of(path):
-    """How many pages a PDF has, those in its packed objects included."""
-    data = path.read_bytes()
-    found = [data]
-    for packed in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", data, re.DOTALL):
-        try:
-            found.append(zlib.decompress(packed))
-        except zlib.error:
-            continue
-    return len(re.findall(rb"/Type\s*/Page\b", b"\n".join(found)))
-
-
 def test_a_deck_is_printed_a_page_a_slide(decks, chromium):
     path = decks / "90_minutes.html"
     assert slides.print_pdf(path, decks / "90_minutes.pdf")
-    pages = pages_of(decks / "90_minutes.pdf")
+    pages = printing.pages_of(decks / "90_minutes.pdf")
     assert pages == path.read_text("utf-8").count("<section>")

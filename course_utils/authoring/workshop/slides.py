@@ -8,12 +8,8 @@ out.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from html import escape
 from importlib.util import find_spec
@@ -24,11 +20,11 @@ from markdown_it import MarkdownIt
 from course_utils.authoring.source import ROOT
 from course_utils.authoring.workshop.guides import aim, notes, question
 from course_utils.authoring.workshop.lesson import OPENING, Lesson, Part, lessons
+from course_utils.authoring.workshop.printing import print_pdf
 from course_utils.authoring.workshop.sheets import Block, Sheet, rows, sheets
 from course_utils.classroom.quiz import LETTERS, Quiz
 
 SLIDES = ROOT / "build" / "slides"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WORDS = 70  # on a slide; the notebook has the rest
 STYLE = """\
 :root { --r-main-font: system-ui, sans-serif; --r-heading-font: system-ui, sans-serif;
@@ -263,25 +259,6 @@ def deck(sheet: Sheet, known: Mapping[str, Lesson], parts: Mapping[str, str]) ->
         at += block.minutes
     title = f"Embeddings, Opened: {sheet.title}"
     return PAGE.format(title=escape(title), slides="\n".join(made), **parts)
-
-
-def print_pdf(page: Path, target: Path) -> bool:
-    """Print a deck with Chromium; False where there is none, or it fails."""
-    wanted = os.environ.get("COURSE_BROWSER")
-    browser = wanted or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        return False
-    with tempfile.TemporaryDirectory() as profile:
-        command = [browser, "--headless", "--no-sandbox", "--disable-gpu"]
-        command += [f"--user-data-dir={profile}", "--no-pdf-header-footer"]
-        command += ["--virtual-time-budget=20000", f"--print-to-pdf={target}"]
-        done = subprocess.run(
-            [*command, f"{page.resolve().as_uri()}?print-pdf"],
-            capture_output=True,
-            timeout=300,
-            check=False,
-        )
-    return done.returncode == 0 and target.exists()
 
 
 def build_slides(folder: Path = SLIDES) -> int:
