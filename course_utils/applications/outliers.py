@@ -16,22 +16,6 @@ import numpy as np
 
 from course_utils.applications.inputs import checked
 
-# The reference texts of a widely read listing, and the two that it is shown with.
-PUBLISHED = (
-    "How do I reset my password?",
-    "Refund status is not updated.",
-    "Application crashes during login.",
-    "How do I contact support?",
-    "Payment failed but amount deducted.",
-    "Unable to access my account.",
-    "Order tracking page not working.",
-    "Billing address cannot be updated.",
-)
-EXAMPLES = (
-    "My payment is failing during checkout.",
-    "What's the best recipe for chocolate cake?",
-)
-
 
 def strangeness(vectors: np.ndarray, reference: np.ndarray, k: int = 10) -> np.ndarray:
     """1 - the mean cosine to the k nearest reference texts: (n,).

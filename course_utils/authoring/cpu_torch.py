@@ -19,7 +19,7 @@ SIGNS = ("/proc/driver/nvidia/version", "/dev/nvidia0", "/usr/lib/wsl/lib/nvidia
 SMALL = "No NVIDIA driver: torch comes from PyTorch's index of CPU builds."
 LARGE = (
     "No NVIDIA driver, but PyTorch's index of CPU builds does not answer: torch comes "
-    "from the usual index, with CUDA that stays unused."
+    "from the usual index, which may bring gigabytes of CUDA along."
 )
 
 

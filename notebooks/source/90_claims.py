@@ -1399,10 +1399,11 @@ from scipy.stats import binomtest
 z, printed = finetune.z_score(448, 443, 500), (0.336, 0.364)  # losses
 at_best = binomtest(5, 5).pvalue  # five articles changed sides, all the same way
 enter("C034", f"five articles of 500, z = {z:.2f}, at best p = {at_best:.4f}; the "
-      "loss did rise, 0.336 to 0.364",
+      "loss did rise, {} to {}".format(*printed),
       verdict(z > 1.96 and at_best < 0.05, in_part=printed[1] > printed[0]))
 
 
+# %%
 def optimism(shared, draws=4000):
     """Points that the better of two equal models (89 %) is too high on 500 articles.
 
@@ -2145,8 +2146,7 @@ class Service:
         self.calls, self.refuse, self.now, self.peak = 0, refuse, 0, 0
 
     async def __call__(self, request):
-        self.calls += 1
-        self.now += 1
+        self.calls, self.now = self.calls + 1, self.now + 1
         self.peak = max(self.peak, self.now)
         await asyncio.sleep(0.01)
         self.now -= 1

@@ -4,22 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.classroom import plots
 from course_utils.classroom.pictures import attention as pictures
 from course_utils.classroom.pictures import pooling as pooled
 from course_utils.encoder import Trace
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What ``plots.show`` was given, in place of the page."""
-    kept = []
-    monkeypatch.setattr(
-        plots,
-        "show",
-        lambda fig, alt, fact: kept.append((plots.picture(fig, alt).alt, fact)),
-    )
-    return kept
 
 
 def test_the_largest_drop_is_named_after_its_block(shown):

@@ -4,20 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course_utils.classroom import plots
 from course_utils.classroom.pictures import failures as pictures
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What ``plots.show`` was given, in place of the page."""
-    kept = []
-    monkeypatch.setattr(
-        plots,
-        "show",
-        lambda fig, alt, fact: kept.append((plots.picture(fig, alt).alt, fact)),
-    )
-    return kept
 
 
 def test_losses_are_told_beside_the_price_of_a_guess(shown):

@@ -2,20 +2,7 @@
 
 import pytest
 
-from course_utils.classroom import plots
 from course_utils.classroom.pictures import finetune as pictures
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What ``plots.show`` was given, in place of the page."""
-    kept = []
-    monkeypatch.setattr(
-        plots,
-        "show",
-        lambda fig, alt, fact: kept.append((plots.picture(fig, alt).alt, fact)),
-    )
-    return kept
 
 
 @pytest.mark.parametrize(

@@ -5,20 +5,7 @@ import pytest
 import torch
 
 from course_utils import lookup
-from course_utils.classroom import plots
 from course_utils.classroom.pictures import lookup as pictures
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What ``plots.show`` was given, in place of the page."""
-    kept = []
-    monkeypatch.setattr(
-        plots,
-        "show",
-        lambda fig, alt, fact: kept.append((plots.picture(fig, alt).alt, fact)),
-    )
-    return kept
 
 
 def test_a_product_names_the_rows_that_it_picks(shown):

@@ -1,22 +1,8 @@
 """Pictures of notebook 03: alt text and fact say what the data say."""
 
 import numpy as np
-import pytest
 
-from course_utils.classroom import plots
 from course_utils.classroom.pictures import positions as pictures
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What ``plots.show`` was given, in place of the page."""
-    kept = []
-    monkeypatch.setattr(
-        plots,
-        "show",
-        lambda fig, alt, fact: kept.append((plots.picture(fig, alt).alt, fact)),
-    )
-    return kept
 
 
 def test_a_counter_and_its_waves_are_compared_column_by_column(shown):
